@@ -1,0 +1,266 @@
+//! Each format row by row: what a line means, and how what it cannot mean is counted.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::source::{Location, Trust};
+
+fn source(format: Format, span: Option<Span>, category: &str) -> Source {
+    Source {
+        id: "test".to_owned(),
+        category: CategoryId::new(category),
+        format,
+        location: Location::BuiltIn(String::new()),
+        span,
+        trust: Trust::Normal,
+        map: BTreeMap::new(),
+        licence: None,
+        locked: false,
+    }
+}
+
+/// Rules as text: `=x` exact, `x` subtree, `<x` below; `@` exception, `!` important, `-` cancels.
+fn parse(source: &Source, file: &str, bytes: &[u8]) -> (Vec<String>, SourceReport) {
+    let mut report = SourceReport::default();
+    let mut rules = Vec::new();
+    if let Some(file) = ListFile::of(source, file, bytes, &mut report) {
+        file.parse(&mut report, &mut |_, rule| {
+            let mark = |on: bool, sign| if on { sign } else { "" };
+            let reach = match rule.reach {
+                Reach::Exact => "=",
+                Reach::Subtree => "",
+                Reach::Below => "<",
+            };
+            rules.push(format!(
+                "{}{}{}{reach}{}",
+                mark(rule.exception, "@"),
+                mark(rule.important, "!"),
+                mark(rule.cancels, "-"),
+                rule.name
+            ));
+        });
+    }
+    (rules, report)
+}
+
+/// One line, the rules it should give, and what it should count as when it gives none: `reject`,
+/// `not-enforceable`, `nothing`, or a kind of unsupported line.
+fn check(format: Format, span: Option<Span>, rows: &[(&str, &[&str], &str)]) {
+    for (line, wanted, counted) in rows {
+        let (rules, report) = parse(&source(format, span, "games"), "", line.as_bytes());
+        assert_eq!(rules, *wanted, "{line}");
+        let expected = |kind: &str| u64::from(*counted == kind);
+        assert_eq!(report.rejected_lines, expected("reject"), "{line}");
+        assert_eq!(report.not_enforceable, expected("not-enforceable"), "{line}");
+        let is_kind = !matches!(*counted, "" | "reject" | "not-enforceable" | "nothing");
+        let unsupported: Vec<_> = report.unsupported.into_iter().collect();
+        assert_eq!(unsupported, if is_kind { vec![((*counted).to_owned(), 1)] } else { vec![] }, "{line}");
+        assert_eq!(report.lines, u64::from(*counted != "nothing"), "{line}");
+        assert_eq!(report.entries, wanted.len() as u64, "{line}");
+        assert_eq!(report.samples.len() as u64, expected("reject"), "{line}");
+    }
+}
+
+#[test]
+fn domains() {
+    check(
+        Format::Domains,
+        None,
+        &[
+            ("a.example", &["a.example"], ""),
+            ("  A.Example.\t", &["a.example"], ""),
+            ("a.example # why", &["a.example"], ""),
+            ("a.example#why", &["a.example"], ""),
+            ("*.a.example", &["a.example"], ""),
+            (".tld", &["tld"], ""),
+            ("münchen.example", &["xn--mnchen-3ya.example"], ""),
+            ("_dmarc.a.example", &["_dmarc.a.example"], ""),
+            ("# a.example", &[], "nothing"),
+            ("! a.example", &[], "nothing"),
+            ("   ", &[], "nothing"),
+            ("192.0.2.1", &[], "not-enforceable"),
+            ("192.0.2.1:8443", &[], "not-enforceable"),
+            ("192.0.2.0/24", &[], "not-enforceable"),
+            ("2001:db8::1", &[], "not-enforceable"),
+            ("[2001:db8::1]:80", &[], "not-enforceable"),
+            ("a.example:8080", &[], "not-enforceable"),
+            ("a.example/path", &[], "not-enforceable"),
+            ("https://a.example/", &[], "not-enforceable"),
+            ("a.example b.example", &[], "reject"),
+            ("a..example", &[], "reject"),
+            ("a b", &[], "reject"),
+            ("a.*.example", &[], "reject"),
+            ("a\0.example", &[], "reject"),
+            ("||a.example^", &[], "reject"),
+        ],
+    );
+    check(
+        Format::Domains,
+        Some(Span::Exact),
+        &[("a.example", &["=a.example"], ""), ("*.a.example", &["a.example"], "")],
+    );
+}
+
+#[test]
+fn hosts() {
+    check(
+        Format::Hosts,
+        None,
+        &[
+            ("0.0.0.0 a.example", &["=a.example"], ""),
+            ("127.0.0.1\ta.example b.example # c.example", &["=a.example", "=b.example"], ""),
+            ("127.1.2.3 a.example", &["=a.example"], ""),
+            (":: a.example", &["=a.example"], ""),
+            ("::1 a.example", &["=a.example"], ""),
+            ("0.0.0.0 *.a.example", &["<a.example"], ""),
+            ("127.0.0.1 localhost localhost.localdomain local", &[], ""),
+            ("::1 ip6-localhost ip6-loopback Localhost", &[], ""),
+            ("0.0.0.0 0.0.0.0", &[], ""),
+            ("192.0.2.1 a.example", &[], "not-a-block"),
+            ("fe80::1%lo0 localhost", &[], "not-a-block"),
+            ("255.255.255.255 broadcasthost", &[], "not-a-block"),
+            ("0.0.0.0 a.example b..example", &["=a.example"], "reject"),
+            ("0.0.0.0 192.0.2.7", &[], "not-enforceable"),
+            ("0.0.0.0", &[], "reject"),
+            ("a.example", &[], "reject"),
+            ("# 0.0.0.0 a.example", &[], "nothing"),
+            ("!#if env", &[], "nothing"),
+        ],
+    );
+    check(Format::Hosts, Some(Span::Subtree), &[("0.0.0.0 a.example", &["a.example"], "")]);
+}
+
+#[test]
+fn adblock() {
+    check(
+        Format::Adblock,
+        None,
+        &[
+            ("||a.example^", &["a.example"], ""),
+            ("||a.example", &["a.example"], ""),
+            ("||a.example^|", &["a.example"], ""),
+            ("|a.example^", &["=a.example"], ""),
+            ("|a.example", &["=a.example"], ""),
+            ("a.example", &["=a.example"], ""),
+            ("a.example # why", &["=a.example"], ""),
+            ("@@||a.example^", &["@a.example"], ""),
+            ("@@|a.example^", &["@=a.example"], ""),
+            ("@@a.example", &["@=a.example"], ""),
+            ("||a.example^$important", &["!a.example"], ""),
+            ("@@||a.example^$important", &["@!a.example"], ""),
+            ("||a.example^$badfilter", &["-a.example"], ""),
+            ("||a.example^$important,badfilter", &["!-a.example"], ""),
+            ("||a.example.$dnstype=~CNAME", &[], "dnstype"),
+            ("||a.example^$denyallow=b.example", &[], "denyallow"),
+            ("||a.example^$~third-party", &[], "third-party"),
+            ("||a.example^$important,ctag=os_ios|os_android", &[], "ctag"),
+            ("||a.example^$zzz", &[], "unknown"),
+            ("||a.*.example^", &[], "wildcard"),
+            ("*.example^", &[], "wildcard"),
+            ("/^ads[0-9]+\\./", &[], "regex"),
+            ("@@/^ads/$important", &[], "regex"),
+            ("a.example^", &[], "pattern"),
+            ("||a.example^b", &[], "pattern"),
+            ("||a.example/path", &[], "not-enforceable"),
+            ("|https://a.example^", &[], "not-enforceable"),
+            ("||192.0.2.1^", &[], "not-enforceable"),
+            ("a.example##.advert", &[], "not-enforceable"),
+            ("##.advert", &[], "not-enforceable"),
+            ("a.example#@#.advert", &[], "not-enforceable"),
+            ("a.example#?#div:has(x)", &[], "not-enforceable"),
+            ("a.example#$#abort", &[], "not-enforceable"),
+            ("||a b^", &[], "reject"),
+            ("||^", &[], "reject"),
+            ("@@", &[], "reject"),
+            ("! comment", &[], "nothing"),
+            ("# comment", &[], "nothing"),
+            ("## comment", &[], "nothing"),
+            ("####", &[], "nothing"),
+            ("[Adblock Plus 2.0]", &[], "nothing"),
+        ],
+    );
+    check(
+        Format::Adblock,
+        Some(Span::Subtree),
+        &[("a.example", &["a.example"], ""), ("|a.example^", &["=a.example"], "")],
+    );
+}
+
+#[test]
+fn a_locked_category_has_no_exceptions_and_shows_no_samples() {
+    let locked = source(Format::Adblock, None, "illegal/other");
+    let (rules, report) = parse(&locked, "", b"||a.example^\n@@||b.a.example^\n||a.example^$badfilter\n");
+    assert_eq!(rules, ["a.example"]);
+    assert_eq!((report.rejected_lines, report.samples.len()), (2, 0));
+}
+
+#[test]
+fn line_ends_marks_and_numbers() {
+    let bytes = b"\xef\xbb\xbfa.example\r\nb.example\rc.example\n\n\n  \xff\xfe.example\nlast.example";
+    let (rules, report) = parse(&source(Format::Domains, None, "games"), "f", bytes);
+    assert_eq!(rules, ["a.example", "b.example", "c.example", "last.example"]);
+    let [bad] = &*report.samples else { panic!("{:?}", report.samples) };
+    assert_eq!((bad.line, &*bad.file), (6, "f"));
+}
+
+#[test]
+fn samples_are_few_and_lines_of_any_length_are_counted() {
+    let mut text = "a..b\n".repeat(50);
+    text.push_str(&"x".repeat(LINE_BYTES_MAX + 1));
+    let (_, report) = parse(&source(Format::Domains, None, "games"), "", text.as_bytes());
+    assert_eq!((report.lines, report.rejected_lines, report.samples.len() as u64), (51, 51, SAMPLES_MAX));
+}
+
+#[test]
+fn ut1_folders_lead_to_categories() {
+    let mut source = source(Format::Ut1, None, "x");
+    source.map = [("sports", "games"), ("press", "none")]
+        .into_iter()
+        .filter_map(|(folder, id)| Some((folder.to_owned(), CategoryId::new(id)?)))
+        .collect();
+    let mut report = SourceReport::default();
+    for (file, wanted) in [
+        ("blacklists/gambling/domains", Some("gambling")),
+        ("gambling/domains", Some("gambling")),
+        ("deep/er/blacklists/agressif/domains.gz", Some("hate")),
+        ("blacklists/sports/domains", Some("games")),
+        ("blacklists/press/domains", None),
+        ("blacklists/child/domains", None),
+        ("blacklists/nobody-knows/domains", None),
+        ("blacklists/nobody-knows/usage", None),
+        ("blacklists/gambling/urls", None),
+        ("blacklists/child/urls", None),
+        ("domains", None),
+        ("README", None),
+    ] {
+        let list = ListFile::of(&source, file, b"a.example/path\n", &mut report);
+        assert_eq!(list.as_ref().map(|list| list.category().as_str()), wanted, "{file}");
+    }
+    assert_eq!(report.unmapped, ["nobody-knows"]);
+    assert_eq!((report.lines, report.not_enforceable), (1, 1));
+}
+
+#[test]
+fn the_built_in_map_is_sound() {
+    assert!(ut1::mapped_categories().iter().all(CategoryId::is_built_in));
+}
+
+proptest! {
+    /// Hostile bytes never panic a parser, and every line that says something is counted once.
+    #[test]
+    fn any_bytes_are_parsed(
+        bytes in prop::collection::vec(any::<u8>(), 0..2000),
+        text in "([|@/^$*#!.,=~a-c0-9: \r\n\u{fc}]|important|badfilter|0\\.0\\.0\\.0 |##|\\.example){0,200}",
+    ) {
+        for format in [Format::Domains, Format::Hosts, Format::Adblock, Format::Ut1] {
+            for bytes in [&*bytes, text.as_bytes()] {
+                let (rules, report) = parse(&source(format, None, "games"), "x/games/domains", bytes);
+                prop_assert_eq!(rules.len() as u64, report.entries);
+                let uncounted = report.rejected_lines + report.not_enforceable + report.unsupported.values().sum::<u64>();
+                prop_assert!(uncounted <= report.lines);
+            }
+        }
+    }
+}

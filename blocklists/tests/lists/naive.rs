@@ -1,0 +1,105 @@
+//! A matcher that is slow and plain: per source, walk over all lines, compare labels.
+//!
+//! It shares nothing with the compiler but the words of design section 4.
+
+use std::collections::BTreeSet;
+
+use blocklists::source::Trust;
+
+/// What around its name a line speaks of, the more specific the later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    Subtree,
+    Below,
+    Exact,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    pub name: Vec<&'static str>,
+    pub category: &'static str,
+    pub reach: Reach,
+    pub exception: bool,
+    pub important: bool,
+    pub cancels: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct List {
+    pub trust: Trust,
+    pub lines: Vec<Line>,
+}
+
+impl Line {
+    fn is_refused(&self) -> bool {
+        self.category.starts_with("illegal/") && (self.exception || self.cancels)
+    }
+
+    fn covers(&self, name: &[&str]) -> bool {
+        let Some(more) = name.len().checked_sub(self.name.len()) else { return false };
+        let is_below = name[more..] == self.name[..];
+        is_below
+            && match self.reach {
+                Reach::Subtree => true,
+                Reach::Below => more > 0,
+                Reach::Exact => name[..more].iter().all(|label| label.starts_with('_')),
+            }
+    }
+}
+
+impl List {
+    fn says(&self, category: &str, name: &[&str]) -> bool {
+        let lines: Vec<&Line> =
+            self.lines.iter().filter(|line| line.category == category && !line.is_refused()).collect();
+        let is_cancelled = |line: &Line| {
+            lines.iter().any(|other| other.cancels && Line { cancels: false, ..(*other).clone() } == *line)
+        };
+        let covering: Vec<&&Line> =
+            lines.iter().filter(|line| !line.cancels && line.covers(name) && !is_cancelled(line)).collect();
+        let best = |important: bool| {
+            let of_kind = covering.iter().filter(|line| line.important == important);
+            of_kind.max_by_key(|line| (line.name.len(), line.reach, line.exception))
+        };
+        best(true).or(best(false)).is_some_and(|line| !line.exception)
+    }
+}
+
+/// The categories of a name.
+pub fn categories(lists: &[List], name: &[&str]) -> BTreeSet<String> {
+    let all: BTreeSet<&str> = lists.iter().flat_map(|list| &list.lines).map(|line| line.category).collect();
+    all.into_iter()
+        .filter_map(|category| {
+            let saying: Vec<&List> = lists.iter().filter(|list| list.says(category, name)).collect();
+            let strict = matches!(category, "adult" | "malware");
+            let confirmed = saying.len() > 1 || saying.iter().any(|list| list.trust == Trust::Core);
+            match (saying.is_empty(), strict && !confirmed) {
+                (true, _) => None,
+                (false, true) => Some(format!("{category}/unconfirmed")),
+                (false, false) => Some(category.to_owned()),
+            }
+        })
+        .collect()
+}
+
+/// What a name below inherits where nothing more is said of it.
+pub fn below(lists: &[List], name: &[&str]) -> BTreeSet<String> {
+    categories(lists, &prefixed("fresh", name))
+}
+
+/// Whether, at some listed name below, a part of what is inherited does not hold.
+pub fn opens_below(lists: &[List], name: &[&str]) -> bool {
+    let inherited = below(lists, name);
+    // A locked category has no exceptions: such a line is refused and lists nothing.
+    let deeper =
+        lists.iter().flat_map(|list| &list.lines).filter(|line| !line.is_refused()).map(|line| &line.name);
+    let mut deeper = deeper.filter(|listed| listed.len() > name.len() && listed.ends_with(name));
+    deeper.any(|listed| {
+        let views =
+            [categories(lists, listed), categories(lists, &prefixed("_fresh", listed)), below(lists, listed)];
+        views.iter().any(|view| !inherited.is_subset(view))
+    })
+}
+
+fn prefixed<'a>(label: &'a str, name: &[&'a str]) -> Vec<&'a str> {
+    [&[label], name].concat()
+}
