@@ -1,0 +1,23 @@
+//! Keeps list sources fetched, checked, compiled and promoted.
+//!
+//! One directory holds everything: `<sha256>.idx` (indexes), `current` and `previous` (one line
+//! each: which), `status.json` (what is known of each source), `copies/` (the bytes that the
+//! indexes were compiled from). Whatever instant power is lost at, `current` names a whole index.
+//!
+//! This runs in a child process of the server, or from the command line: hostile bytes never meet
+//! the process that answers DNS, and the memory of compiling goes back to the system.
+
+mod copies;
+mod error;
+mod fetch;
+mod files;
+mod gates;
+mod lists;
+mod record;
+mod status;
+mod update;
+
+pub use error::UpdateError;
+pub use lists::{Checked, Lists, LoadedFrom, is_compiled_from};
+pub use status::{IndexStatus, SourceStatus, State, Status};
+pub use update::Outcome;

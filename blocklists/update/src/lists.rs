@@ -1,0 +1,182 @@
+//! The lists directory: what is in force, and whether it is whole.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use blocklists::index::{Index, IndexError};
+use blocklists::source::Source;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::error::disk;
+use crate::record::Record;
+use crate::status::{self, Status};
+use crate::update::{self, Outcome};
+use crate::{UpdateError, copies, files};
+
+/// The lists directory of one box.
+#[derive(Debug)]
+pub struct Lists {
+    root: PathBuf,
+    copies: PathBuf,
+}
+
+/// Which index [`Lists::load_best`] found usable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoadedFrom {
+    /// The one in force.
+    Current,
+    /// The one before: the one in force is missing or damaged.
+    Previous,
+}
+
+/// One file that [`Lists::verify`] looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The file, relative to the lists directory.
+    pub file: String,
+    /// Its bytes are those that its name proves.
+    pub good: bool,
+    /// What is wrong with it.
+    pub error: Option<String>,
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            None => write!(f, "{}: good", self.file),
+            Some(error) => write!(f, "{}: {error}", self.file),
+        }
+    }
+}
+
+/// Whether an index was compiled from exactly these sources (whatever their content was then).
+#[must_use]
+pub fn is_compiled_from(index: &Index, sources: &[Source]) -> bool {
+    index.sources().iter().map(|indexed| &indexed.source).eq(sources)
+}
+
+impl Lists {
+    /// Opens the lists directory, making it where it is not there.
+    ///
+    /// # Errors
+    /// [`UpdateError::Disk`] when it cannot be made.
+    pub fn open(dir: &Path) -> Result<Self, UpdateError> {
+        let lists = Self { root: dir.to_owned(), copies: dir.join("copies") };
+        for folder in [&lists.root, &lists.copies] {
+            if folder.is_dir() {
+                continue;
+            }
+            std::fs::create_dir_all(folder).map_err(disk("make", folder))?;
+            if let (Some(above), Ok(made)) = (folder.parent(), File::open(folder)) {
+                files::give_to_owner_of(above, &made);
+            }
+        }
+        Ok(lists)
+    }
+
+    /// Where the kept copies are.
+    #[must_use]
+    pub fn copies(&self) -> &Path {
+        &self.copies
+    }
+
+    /// Takes copies of all sources, checks and compiles them, and promotes the new index. A source
+    /// that cannot be had or is not fit keeps the copy it had. `only_local` fetches nothing.
+    /// `progress` is told sentences. Waits while another update of this directory runs.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; what was in force stays in force.
+    pub fn update(
+        &self,
+        sources: &[Source],
+        only_local: bool,
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Outcome, UpdateError> {
+        update::run(self, sources, only_local, progress)
+    }
+
+    /// The id of the index in force.
+    #[must_use]
+    pub fn current(&self) -> Option<String> {
+        files::pointer(&self.file("current"))
+    }
+
+    /// The index with this id.
+    ///
+    /// # Errors
+    /// [`IndexError`] when it is missing or damaged.
+    pub fn load(&self, id: &str) -> Result<Index, IndexError> {
+        Index::load(&self.file(&format!("{id}.idx")))
+    }
+
+    /// The index in force, or the one before when that is damaged.
+    #[must_use]
+    pub fn load_best(&self) -> Option<(Index, LoadedFrom)> {
+        let load = |pointer: &str| self.load(&files::pointer(&self.file(pointer))?).ok();
+        let current = load("current").map(|index| (index, LoadedFrom::Current));
+        current.or_else(|| load("previous").map(|index| (index, LoadedFrom::Previous)))
+    }
+
+    /// What is known of the index given (the one in force, when there is one) and of every source.
+    #[must_use]
+    pub fn status(&self, index: Option<&Index>) -> Status {
+        status::of(&self.record(), index, Timestamp::now())
+    }
+
+    /// Re-hashes current, previous and the kept copies.
+    ///
+    /// # Errors
+    /// [`UpdateError::Disk`] when the directory cannot be read.
+    pub fn verify(&self) -> Result<Vec<Checked>, UpdateError> {
+        let mut checked = Vec::new();
+        let mut needed = Vec::new();
+        for pointer in ["current", "previous"] {
+            let Some(id) = files::pointer(&self.file(pointer)) else {
+                let is_there = self.file(pointer).exists();
+                if is_there {
+                    checked.push(told(pointer, Some("it does not name an index".to_owned())));
+                }
+                continue;
+            };
+            let index = self.load(&id);
+            checked.push(told(&format!("{id}.idx"), index.as_ref().err().map(ToString::to_string)));
+            needed.extend(index.iter().flat_map(Index::sources).map(|source| source.copy_name.clone()));
+        }
+        let entries = std::fs::read_dir(&self.copies).map_err(disk("read", &self.copies))?;
+        let there = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        needed.extend(there.filter(|name| !name.starts_with(files::UNFINISHED)));
+        needed.retain(|name| !name.is_empty());
+        needed.sort();
+        needed.dedup();
+        for name in needed {
+            let error = match copies::is_whole(&self.copies.join(&name)) {
+                Ok(true) => None,
+                Ok(false) => Some("its bytes do not match its name".to_owned()),
+                Err(error) => Some(error.to_string()),
+            };
+            checked.push(told(&format!("copies/{name}"), error));
+        }
+        Ok(checked)
+    }
+
+    /// A file of the directory.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// The directory itself.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What the last update knew.
+    pub(crate) fn record(&self) -> Record {
+        Record::read(&self.file("status.json"))
+    }
+}
+
+fn told(file: &str, error: Option<String>) -> Checked {
+    Checked { file: file.to_owned(), good: error.is_none(), error }
+}
