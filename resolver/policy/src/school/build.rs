@@ -1,0 +1,340 @@
+//! From the document to the school: sources, categories, lists, then policies and identities, each
+//! only able to name what came before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use blocklists::category::{BUILT_IN, CATEGORIES_MAX, CategoryId};
+use blocklists::name::Name;
+use blocklists::parse::ut1;
+use blocklists::services;
+use blocklists::source::{Format, Location, Source, Span};
+use blocklists::starter::starter_sources;
+
+use super::identities::{self, Numbers, number, numbered};
+use super::resolve::{self, Resolved};
+use super::{Approved, Declared, School, is_public_suffix};
+use crate::calendar;
+use crate::compare;
+use crate::document::{Document, DocumentError, Text, WrittenApproved, WrittenSource, not_declared};
+use crate::names::Covered;
+
+/// Puts a document together; see [`School::new`].
+pub(super) fn school(
+    document: &Document,
+    base: &Path,
+    read: &mut dyn FnMut(&Path) -> Result<Vec<u8>, String>,
+) -> Result<(School, Vec<String>), DocumentError> {
+    let mut warnings = Vec::new();
+    calendar::check(document)?;
+    let mut sources = sources(document, base)?;
+    let categories = Categories::new(document, &sources, &mut warnings)?;
+    for source in &mut sources {
+        source.locked =
+            source.category.iter().chain(source.map.values()).any(|id| categories.locked_here(id));
+    }
+    let Resolved { policies, rules, numbers } = resolve::policies(document, &categories, &mut warnings)?;
+    let essentials = essentials(document)?;
+    let approved = approved(document, base, read, &categories, &numbers, &mut warnings)?;
+    let (networks, network_numbers) = identities::networks(document, &numbers)?;
+    if networks.is_empty() {
+        warnings.push("no [[network]] is declared: every client is `unknown`".to_owned());
+    }
+    let (groups, devices) = identities::devices(document, &numbers, &network_numbers, &mut warnings)?;
+    let unknown = number_of_unknown(&numbers);
+    let fallback = policies.get(usize::from(unknown)).cloned();
+    let fallback =
+        fallback.ok_or_else(|| document.error(&document.written.version, "no built-in policies"))?;
+    let categories = categories.declared;
+    let school = School {
+        sources,
+        categories,
+        approved,
+        essentials,
+        policies,
+        rules,
+        networks,
+        groups,
+        devices,
+        unknown,
+        fallback,
+    };
+    check_never_looser(document, &school, &numbers)?;
+    Ok((school, warnings))
+}
+
+fn number_of_unknown(policies: &Numbers) -> u16 {
+    policies.get("unknown").copied().unwrap_or(0)
+}
+
+/// Which categories there are.
+pub(super) struct Categories {
+    declared: BTreeMap<CategoryId, Declared>,
+    fed: BTreeSet<CategoryId>,
+}
+
+impl Categories {
+    fn new(
+        document: &Document,
+        sources: &[Source],
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, DocumentError> {
+        let mut fed: BTreeSet<CategoryId> =
+            sources.iter().filter_map(|source| source.category.clone()).collect();
+        for source in sources.iter().filter(|source| source.format == Format::Ut1) {
+            fed.extend(source.map.values().filter(|category| category.as_str() != ut1::NONE).cloned());
+            fed.extend(ut1::mapped_categories());
+        }
+        fed.extend(services::services().iter().map(|service| service.id.clone()));
+        let waiting: Vec<CategoryId> = fed.iter().filter_map(CategoryId::unconfirmed).collect();
+        fed.extend(waiting);
+        let mut all = Self { declared: BTreeMap::new(), fed };
+        for written in &document.written.category {
+            let id = category_id(document, &written.id)?;
+            if id.is_built_in() || id.confirmed().is_some() {
+                return Err(
+                    document.error(&written.id, format!("the category `{id}` is built in; use it as it is"))
+                );
+            }
+            if !all.fed.contains(&id) {
+                warnings.push(format!(
+                    "no source feeds the category `{id}`: it is empty, and no policy can name it"
+                ));
+            }
+            let declared =
+                Declared { title: written.title.clone(), locked: written.locked, targets: written.targets };
+            if all.declared.insert(id.clone(), declared).is_some() {
+                return Err(document.error(&written.id, format!("the category `{id}` is declared twice")));
+            }
+        }
+        match document.written.source.first() {
+            Some(first) if all.fed.len() > CATEGORIES_MAX => {
+                Err(document
+                    .error(&first.id, format!("the sources feed more than {CATEGORIES_MAX} categories")))
+            }
+            _ => Ok(all),
+        }
+    }
+
+    /// A category that is built in or fed.
+    pub(super) fn known(&self, document: &Document, text: &Text) -> Result<CategoryId, DocumentError> {
+        let id = category_id(document, text)?;
+        if id.is_built_in() || id.confirmed().is_some() || self.fed.contains(&id) {
+            return Ok(id);
+        }
+        let known = BUILT_IN.into_iter().chain(self.fed.iter().map(CategoryId::as_str));
+        let message = not_declared("category", id.as_str(), known);
+        Err(document.error(text, format!("{message} (a category is built in or fed by a source)")))
+    }
+
+    pub(super) fn is_locked(&self, id: &CategoryId) -> bool {
+        id.is_locked() || self.locked_here(id)
+    }
+
+    /// Locked by the school's own word; `illegal/*` needs none.
+    fn locked_here(&self, id: &CategoryId) -> bool {
+        self.declared.get(id).is_some_and(|declared| declared.locked)
+    }
+}
+
+fn category_id(document: &Document, text: &Text) -> Result<CategoryId, DocumentError> {
+    CategoryId::try_from(text.get_ref().clone()).map_err(|why| document.error(text, why))
+}
+
+fn sources(document: &Document, base: &Path) -> Result<Vec<Source>, DocumentError> {
+    let written = &document.written.source;
+    if written.is_empty() {
+        return Ok(starter_sources().into_iter().chain([services::source()]).collect());
+    }
+    numbered(document, "source", written.iter().map(|source| &source.id))?;
+    let catalogue = services::source();
+    if let Some(source) = written.iter().find(|source| *source.id.get_ref() == catalogue.id) {
+        let message = format!("the source id `{}` is that of the built-in services catalogue", catalogue.id);
+        return Err(document.error(&source.id, message));
+    }
+    let declared = written.iter().map(|source| source_of(document, base, source));
+    declared.chain([Ok(catalogue)]).collect()
+}
+
+fn source_of(document: &Document, base: &Path, written: &WrittenSource) -> Result<Source, DocumentError> {
+    let wrong =
+        |message: &str| document.error(&written.id, format!("source `{}` {message}", written.id.get_ref()));
+    let category = written.category.as_ref().map(|text| category_id(document, text)).transpose()?;
+    match (&category, written.format) {
+        (None, Format::Ut1) => {}
+        (Some(_), Format::Ut1) => {
+            return Err(wrong("is ut1: its folders are its categories, leave `category` out"));
+        }
+        (None, _) => return Err(wrong("needs a `category`")),
+        (Some(id), _) if id.confirmed().is_some() => {
+            return Err(wrong("feeds a waiting room; names get there by themselves"));
+        }
+        (Some(_), _) if !written.map.is_empty() => {
+            return Err(wrong("has a `map`, which only ut1 sources have"));
+        }
+        (Some(_), _) => {}
+    }
+    let location = match (&written.url, &written.path) {
+        (Some(url), None) => Location::Url(checked_url(document, url)?),
+        (None, Some(path)) => Location::Path(base.join(path.get_ref())),
+        _ => return Err(wrong("needs either `url` or `path`")),
+    };
+    if let Some(refresh) = &written.refresh {
+        check_refresh(document, refresh)?;
+    }
+    let mut map = BTreeMap::new();
+    for (folder, text) in &written.map {
+        map.insert(folder.clone(), category_id(document, text)?);
+    }
+    Ok(Source {
+        id: written.id.get_ref().clone(),
+        category,
+        format: written.format,
+        location,
+        span: written.span,
+        trust: written.trust,
+        map,
+        licence: written.licence.clone(),
+        locked: false,
+    })
+}
+
+fn checked_url(document: &Document, url: &Text) -> Result<String, DocumentError> {
+    let text = url.get_ref();
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.clone()),
+        _ => Err(document
+            .error(url, format!("`{text}` is not an address such as https://lists.example/gambling.txt"))),
+    }
+}
+
+fn check_refresh(document: &Document, refresh: &Text) -> Result<(), DocumentError> {
+    let text = refresh.get_ref();
+    let number = text.strip_suffix(['m', 'h', 'd']).and_then(|number| number.parse::<u32>().ok());
+    match number {
+        Some(number) if number > 0 => Ok(()),
+        _ => {
+            Err(document.error(refresh, format!("`{text}` is not a time such as \"30m\", \"24h\" or \"7d\"")))
+        }
+    }
+}
+
+fn essentials(document: &Document) -> Result<Vec<Covered>, DocumentError> {
+    let names = &document.written.essentials.names;
+    names
+        .iter()
+        .map(|text| {
+            let covered = covered(document, text, Span::Exact)?;
+            if is_public_suffix(covered.name.as_ref()) {
+                return Err(document.error(text, opens_suffix(&covered.name)));
+            }
+            Ok(covered)
+        })
+        .collect()
+}
+
+/// Reads a name as people write it.
+pub(super) fn covered(document: &Document, text: &Text, plain: Span) -> Result<Covered, DocumentError> {
+    Covered::parse(text.get_ref(), plain).map_err(|why| {
+        document.error(text, format!("`{}` is not a name to decide about: {why}", text.get_ref()))
+    })
+}
+
+/// Why an allow-side entry is refused.
+pub(super) fn opens_suffix(name: &Name) -> String {
+    if name.as_ref().label_count() < 2 {
+        return format!("`{name}` is a single label, not a site: allow the site itself");
+    }
+    format!("`{name}` is a public suffix, under which anybody can register a name: allow the site itself")
+}
+
+fn approved(
+    document: &Document,
+    base: &Path,
+    read: &mut dyn FnMut(&Path) -> Result<Vec<u8>, String>,
+    categories: &Categories,
+    policies: &Numbers,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Approved>, DocumentError> {
+    let written = &document.written.approved;
+    numbered(document, "approved list", written.iter().map(|list| &list.id))?;
+    let mut lists = Vec::with_capacity(written.len());
+    for list in written {
+        let mut clears = Vec::new();
+        for text in &list.clears {
+            let id = categories.known(document, text)?;
+            if categories.is_locked(&id) {
+                return Err(document.error(text, format!("{id} is locked: no list clears it")));
+            }
+            clears.push(id);
+        }
+        let bytes = read(&base.join(list.path.get_ref())).map_err(|why| {
+            document.error(
+                &list.path,
+                format!("the approved list `{}` cannot be read: {why}", list.path.get_ref()),
+            )
+        })?;
+        lists.push(Approved {
+            id: list.id.get_ref().clone(),
+            clears,
+            policies: list
+                .policies
+                .iter()
+                .map(|id| number(document, "policy", policies, id))
+                .collect::<Result<_, _>>()?,
+            names: approved_names(document, list, &bytes, warnings)?,
+        });
+    }
+    Ok(lists)
+}
+
+/// One name a line, `#` comments. A line that is no name opens nothing and is only warned of.
+fn approved_names(
+    document: &Document,
+    list: &WrittenApproved,
+    bytes: &[u8],
+    warnings: &mut Vec<String>,
+) -> Result<Vec<Covered>, DocumentError> {
+    let mut names = Vec::new();
+    let path = list.path.get_ref();
+    for (line, bytes) in (1usize..).zip(bytes.split(|&byte| byte == b'\n')) {
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.split('#').next().unwrap_or("").trim().trim_start_matches('\u{feff}');
+        if text.is_empty() {
+            continue;
+        }
+        match Covered::parse(text, Span::Subtree) {
+            Ok(covered) if is_public_suffix(covered.name.as_ref()) => {
+                return Err(document
+                    .error(&list.path, format!("{path}, line {line}: {}", opens_suffix(&covered.name))));
+            }
+            Ok(covered) => names.push(covered),
+            Err(why) => warnings.push(format!("{path}, line {line}: no name to approve: {why}")),
+        }
+    }
+    Ok(names)
+}
+
+fn check_never_looser(document: &Document, school: &School, policies: &Numbers) -> Result<(), DocumentError> {
+    for written in &document.written.policy {
+        let Some(bound) = &written.never_looser_than else {
+            continue;
+        };
+        let old = number(document, "policy", policies, bound)?;
+        let new = number(document, "policy", policies, &written.id)?;
+        let looser = compare::beyond_bound(school, new, old);
+        if !looser.is_empty() {
+            return Err(document.error(
+                bound,
+                format!(
+                    "policy `{}` is looser than `{}`: {}",
+                    written.id.get_ref(),
+                    bound.get_ref(),
+                    looser.join("; ")
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
