@@ -1,0 +1,156 @@
+//! Replies that need nobody else: errors, blocks, refusals, fixed answers (design section 6).
+//!
+//! Every one is written straight into the caller's buffer, with no allocation.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use blocklists::name::NameRef;
+use policy::{BlockStyle, Decision, ReasonId, Snapshot, Verdict};
+
+use crate::limits::EMPTIED_TTL;
+use crate::reply::{Ede, Flags, Owner, Reply, Section, ede};
+use crate::wire::{Asked, Query, rcode, rtype};
+
+/// Our name and mailbox in the SOA of answers that say "nothing here": under `invalid`, so that
+/// they can never lead anywhere (RFC 6303 section 3 does the same).
+const SOA_NAMES: &[u8] = b"\x0aschoolgate\x07invalid\x00\x06nobody\x07invalid\x00";
+/// Refresh, retry and expire of such an SOA, in seconds: no secondary ever reads them.
+const SOA_TIMERS: [u32; 4] = [1, 3600, 1200, 604_800];
+/// HINFO of answers to "any" (RFC 8482 section 4.2): its CPU field is the number of that RFC.
+const ANY_HINFO: &[u8] = b"\x07RFC8482\x00";
+
+/// Where the block page is served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BlockPage {
+    /// Its IPv4 address.
+    pub ipv4: Option<Ipv4Addr>,
+    /// Its IPv6 address.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+/// An error for a packet that is no good query.
+pub fn reject(asked: Asked<'_>, rcode: u16, out: &mut Vec<u8>) {
+    Reply::start(asked, out).finish(Flags { rcode, ..Flags::default() }, &[]);
+}
+
+/// The answer to a query that nobody may have: `decision` is a block or a refusal.
+pub fn deny(query: &Query<'_>, decision: &Decision, snapshot: &Snapshot, page: BlockPage, out: &mut Vec<u8>) {
+    let mut reply = Reply::start(query.asked, out);
+    let mut rcode = rcode::NOERROR;
+    match decision.verdict {
+        Verdict::Block(BlockStyle::Nxdomain) => {
+            rcode = rcode::NXDOMAIN;
+            let (at, parent) = match query.name.parent() {
+                Some(parent) => (Reply::QUESTION + query.name.wire().len() - parent.wire().len(), parent),
+                None => (Reply::QUESTION, query.name),
+            };
+            soa(&mut reply, Owner::At(at, parent.wire()), decision.ttl_cap);
+        }
+        Verdict::Block(BlockStyle::Null) => {
+            fixed(
+                &mut reply,
+                query,
+                Some(Ipv4Addr::UNSPECIFIED),
+                Some(Ipv6Addr::UNSPECIFIED),
+                decision.ttl_cap,
+            );
+        }
+        Verdict::Block(BlockStyle::Page) => {
+            fixed(&mut reply, query, page.ipv4, page.ipv6, decision.ttl_cap);
+        }
+        Verdict::Block(BlockStyle::NoData) => {
+            fixed(&mut reply, query, None, None, decision.ttl_cap);
+        }
+        _ => rcode = rcode::REFUSED,
+    }
+    let error = denial(decision, snapshot);
+    reply.finish(Flags { rcode, ..Flags::default() }, error.as_slice());
+}
+
+/// Which error explains a denial. A name that simply never leaves the box is no block.
+fn denial<'a>(decision: &Decision, snapshot: &'a Snapshot) -> Option<Ede<'a>> {
+    let reason = &decision.reason;
+    let code = match reason.id {
+        ReasonId::Locked => ede::CENSORED,
+        ReasonId::UnknownClient => ede::PROHIBITED,
+        ReasonId::NotReady => ede::NOT_READY,
+        ReasonId::LocalName => return None,
+        _ => ede::BLOCKED,
+    };
+    let category = reason.category.filter(|_| reason.tells_category()).map(usize::from);
+    let category = category.and_then(|number| snapshot.categories().get(number));
+    Some(Ede { code, text: [reason.id.as_str(), category.map_or("", |id| id.as_str())] })
+}
+
+/// `localhost`: the loopback addresses, whatever the network (RFC 6761 section 6.3).
+pub fn loopback(query: &Query<'_>, decision: &Decision, out: &mut Vec<u8>) {
+    let mut reply = Reply::start(query.asked, out);
+    fixed(&mut reply, query, Some(Ipv4Addr::LOCALHOST), Some(Ipv6Addr::LOCALHOST), decision.ttl_cap);
+    reply.finish(Flags::default(), &[]);
+}
+
+/// An engine whose safe variant is one address.
+pub fn safe_address(query: &Query<'_>, decision: &Decision, address: Ipv4Addr, out: &mut Vec<u8>) {
+    let mut reply = Reply::start(query.asked, out);
+    fixed(&mut reply, query, Some(address), None, decision.ttl_cap);
+    reply.finish(Flags::default(), &[rewritten(decision)]);
+}
+
+/// "Any" on an allowed name (RFC 8482): one small record instead of everything.
+pub fn any(query: &Query<'_>, decision: &Decision, out: &mut Vec<u8>) {
+    let mut reply = Reply::start(query.asked, out);
+    let owner = Owner::At(Reply::QUESTION, query.name.wire());
+    reply.record(Section::Answer, owner, rtype::HINFO, decision.ttl_cap, |out| {
+        out.extend_from_slice(ANY_HINFO);
+        true
+    });
+    reply.finish(Flags::default(), &[]);
+}
+
+/// A bare response code with its explanations.
+pub fn code(query: &Query<'_>, rcode: u16, errors: &[Ede<'_>], out: &mut Vec<u8>) {
+    Reply::start(query.asked, out).finish(Flags { rcode, ..Flags::default() }, errors);
+}
+
+/// The error that says "this answer is not the original".
+#[must_use]
+pub fn rewritten(decision: &Decision) -> Ede<'static> {
+    Ede { code: ede::FORGED, text: [decision.reason.id.as_str(), ""] }
+}
+
+/// Addresses of our choice for A and AAAA ("any" gets both), "no such record" for all else.
+fn fixed(reply: &mut Reply<'_>, query: &Query<'_>, ipv4: Option<Ipv4Addr>, ipv6: Option<Ipv6Addr>, ttl: u32) {
+    let any = query.rtype == rtype::ANY;
+    let ipv4 = ipv4.filter(|_| any || query.rtype == rtype::A).map(IpAddr::V4);
+    let ipv6 = ipv6.filter(|_| any || query.rtype == rtype::AAAA).map(IpAddr::V6);
+    for address in [ipv4, ipv6].into_iter().flatten() {
+        let owner = Owner::At(Reply::QUESTION, query.name.wire());
+        let rtype = if address.is_ipv4() { rtype::A } else { rtype::AAAA };
+        reply.record(Section::Answer, owner, rtype, ttl, |out| {
+            match address {
+                IpAddr::V4(address) => out.extend_from_slice(&address.octets()),
+                IpAddr::V6(address) => out.extend_from_slice(&address.octets()),
+            }
+            true
+        });
+    }
+    if ipv4.is_none() && ipv6.is_none() {
+        soa(reply, Owner::At(Reply::QUESTION, query.name.wire()), ttl);
+    }
+}
+
+/// "No such record" for an answer out of which we took everything that was asked for.
+pub fn emptied(reply: &mut Reply<'_>, name: NameRef<'_>, cap: u32) {
+    soa(reply, Owner::At(Reply::QUESTION, name.wire()), cap.min(EMPTIED_TTL));
+}
+
+/// An SOA of ours, so that clients keep the "nothing here" for `ttl` seconds (RFC 2308 section 3).
+fn soa(reply: &mut Reply<'_>, owner: Owner<'_>, ttl: u32) {
+    reply.record(Section::Authority, owner, rtype::SOA, ttl, |out| {
+        out.extend_from_slice(SOA_NAMES);
+        for number in SOA_TIMERS.into_iter().chain([ttl]) {
+            out.extend_from_slice(&number.to_be_bytes());
+        }
+        true
+    });
+}

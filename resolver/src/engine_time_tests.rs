@@ -1,0 +1,211 @@
+//! The engine over time and under load: caching, waiting, failing, truncating, being swapped.
+
+use std::time::Duration;
+
+use hickory_proto::op::ResponseCode;
+use policy::Snapshot;
+use proptest::prelude::*;
+
+use super::*;
+use crate::fixtures::{Ask, Script, ask, engine, no_zones, response, twice};
+use crate::peer::Transport;
+use crate::upstream::{UpError, Upstream};
+
+const A: u16 = rtype::A;
+const SOA: &str = "example. 3600 SOA ns.example. root.example. 1 2 3 4 600";
+
+#[tokio::test(start_paused = true)]
+async fn without_recursion_only_what_is_here_is_answered() {
+    let script = Script::open();
+    script.says("a.example", A, &["a.example. 60 A 192.0.2.1"]);
+    let engine = engine(&script);
+    let plain = Ask { recursion: false, ..ask("a.example", A) };
+    assert_eq!(plain.of(&engine).await.rcode, "Refused");
+    assert_eq!(script.asked(), 0);
+    ask("a.example", A).of(&engine).await;
+    assert_eq!(plain.of(&engine).await.data(), ["A 192.0.2.1"]);
+    let blocked = Ask { recursion: false, ..ask("bets.example", A) };
+    assert_eq!(blocked.of(&engine).await.rcode, "NXDomain");
+    let local = Ask { recursion: false, ..ask("printer.example", A) };
+    assert_eq!(local.of(&engine).await.data(), ["A 10.0.0.20"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ttls_age_and_are_capped() {
+    let script = Script::open();
+    script.says("a.example", A, &["a.example. 100 A 192.0.2.1"]);
+    script.says("b.example", A, &["b.example. 9000 A 192.0.2.1"]);
+    script.says("c.example", A, &["--", SOA]);
+    let engine = engine(&script);
+    let ttl = |line: &String| line.split(' ').nth(1).unwrap().parse::<u32>().unwrap();
+    assert_eq!(ttl(&ask("a.example", A).of(&engine).await.answers[0]), 100);
+    assert_eq!(ttl(&ask("b.example", A).of(&engine).await.answers[0]), 300, "max_ttl of the policy");
+    assert_eq!(ttl(&ask("c.example", A).of(&engine).await.authority[0]), 300);
+    let later = Tick::now().plus(Duration::from_secs(40));
+    let aged = ask("a.example", A).fast_of(&engine, later).unwrap();
+    assert!((59..=60).contains(&ttl(&aged.answers[0])), "{aged:?}");
+    assert!(ask("a.example", A).fast_of(&engine, later.plus(Duration::from_secs(61))).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn identical_questions_wait_for_one_answer() {
+    let script = Script::held();
+    script.says("a.example", A, &["a.example. 60 A 192.0.2.1"]);
+    let engine = engine(&script);
+    let waiting: Vec<_> = (0..50)
+        .map(|_| {
+            let (engine, ask) = (Arc::clone(&engine), ask("a.example", A));
+            tokio::spawn(async move { ask.of(&engine).await })
+        })
+        .collect();
+    while engine.flights.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    script.gate.add_permits(50);
+    for one in waiting {
+        assert_eq!(one.await.unwrap().data(), ["A 192.0.2.1"]);
+    }
+    assert_eq!(script.asked(), 1);
+    assert_eq!(engine.flights.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_hears_in_time_and_the_cache_is_filled_behind_it() {
+    let script = Script::held();
+    script.says("a.example", A, &["a.example. 60 A 192.0.2.1"]);
+    let engine = engine(&script);
+    let started = tokio::time::Instant::now();
+    let seen = ask("a.example", A).of(&engine).await;
+    assert_eq!((seen.rcode.as_str(), seen.ede), ("ServFail", vec!["22".to_owned()]));
+    assert_eq!(started.elapsed(), CLIENT_DEADLINE);
+    script.gate.add_permits(1);
+    while !engine.flights.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let fast = ask("a.example", A).fast_of(&engine, Tick::now()).unwrap();
+    assert_eq!(fast.data(), ["A 192.0.2.1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_told_and_kept() {
+    let script = Script::open();
+    let broken = response("d.example", A, ResponseCode::Refused, &[]);
+    script.fails("a.example", A, UpError::Timeout);
+    script.fails("b.example", A, UpError::Network);
+    script.fails("c.example", A, UpError::NoServers);
+    script.says_bytes("d.example", A, broken);
+    script.says_bytes("e.example", A, vec![0; 5]);
+    script.fails("f.example", A, UpError::Busy);
+    let engine = engine(&script);
+    for (question, first, second) in [
+        ("a.example", "22", "13"),
+        ("b.example", "23", "13"),
+        ("c.example", "23", "13"),
+        ("d.example", "22", "13"),
+        ("e.example", "23", "13"),
+        ("f.example", "23", "23"),
+    ] {
+        for ede in [first, second] {
+            let seen = ask(question, A).of(&engine).await;
+            assert_eq!(
+                (seen.rcode.as_str(), seen.answers.len(), seen.ede),
+                ("ServFail", 0, vec![ede.to_owned()]),
+                "{question}"
+            );
+        }
+    }
+    assert_eq!(script.asked(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_fit_is_truncated() {
+    let script = Script::open();
+    let many: Vec<String> = (0..100).map(|n| format!("a.example. 60 A 192.0.2.{n}")).collect();
+    let lines: Vec<&str> = many.iter().map(String::as_str).collect();
+    script.says("a.example", A, &lines);
+    let engine = engine(&script);
+    let short = twice(&engine, &ask("a.example", A)).await;
+    assert!(short.truncated && short.answers.is_empty() && short.bytes.len() < 100);
+    let plain = Ask { edns: None, ..ask("a.example", A) }.of(&engine).await;
+    assert!(plain.truncated && plain.bytes.len() <= 512);
+    let stream = Ask { transport: Transport::Tcp, ..ask("a.example", A) };
+    let whole = twice(&engine, &stream).await;
+    assert_eq!((whole.truncated, whole.answers.len()), (false, 100));
+    let long = |n: usize| format!("{}{n}.example", "x".repeat(60));
+    let chain: Vec<String> = (0..10).map(|n| format!("{}. 60 CNAME {}.", long(n), long(n + 1))).collect();
+    let mut lines: Vec<&str> = chain.iter().map(String::as_str).collect();
+    let end = format!("{}. 60 A 192.0.2.1", long(10));
+    lines.push(&end);
+    script.says(&long(0), A, &lines);
+    let plain = Ask { edns: None, ..ask(&long(0), A) }.of(&engine).await;
+    assert!(plain.truncated && plain.answers.is_empty(), "the chain itself does not fit");
+    assert_eq!(ask(&long(0), A).of(&engine).await.answers.len(), 11);
+    let counted = engine.counters().read();
+    assert!(
+        counted
+            .queries
+            .iter()
+            .any(|query| query.network == "pupils" && query.transport == "tcp" && query.count == 2)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn policy_and_upstreams_are_swapped_whole() {
+    let script = Script::open();
+    script.says("a.example", A, &["a.example. 60 A 192.0.2.1"]);
+    let engine = engine(&script);
+    twice(&engine, &ask("a.example", A)).await;
+    let other = Script::open();
+    other.says("a.example", A, &["a.example. 60 A 192.0.2.2"]);
+    let group: Arc<dyn Upstream> = other;
+    engine.reconfigure(&engine.snapshot(), &Upstreams::new(vec![group]), no_zones());
+    assert_eq!(ask("a.example", A).of(&engine).await.data(), ["A 192.0.2.2"]);
+    engine.publish(&Arc::new(Snapshot::not_ready()));
+    assert_eq!(ask("a.example", A).of(&engine).await.rcode, "Refused", "policy comes before the cache");
+    let queries = engine.counters().read().queries;
+    let pupils: u64 = queries
+        .iter()
+        .filter(|query| query.network == "pupils" && query.verdict == "allow")
+        .map(|query| query.count)
+        .sum();
+    assert_eq!(pupils, 3, "counts outlive the snapshot: {queries:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn no_packet_and_no_answer_panics(
+        packet in proptest::collection::vec(any::<u8>(), 0..300),
+        edits in proptest::collection::vec((12_usize..200, any::<u8>()), 0..5),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let script = Script::open();
+            let engine = shared_engine(&script);
+            let peer = ask("a.example", A).peer();
+            let _ = engine.answer(packet, peer).await;
+            let lines = ["a.example. 60 65 #0001 00 0004 0004 c0000201 0005 0002 aabb", "a.example. 60 CNAME b.example."];
+            let mut bytes = response("a.example", 65, ResponseCode::NoError, &lines);
+            for (at, byte) in edits {
+                let at = at % bytes.len();
+                bytes[at] = byte;
+            }
+            script.says_bytes("a.example", 65, bytes);
+            let first = Ask { dnssec_ok: true, ..ask("a.example", 65) }.of(&engine).await;
+            prop_assert!(first.bytes.len() <= 1232);
+            Ok(())
+        })?;
+    }
+}
+
+/// An engine with the school that was compiled once for all cases.
+fn shared_engine(script: &Arc<Script>) -> Arc<Engine> {
+    static SNAPSHOT: std::sync::OnceLock<Arc<Snapshot>> = std::sync::OnceLock::new();
+    let snapshot = SNAPSHOT.get_or_init(crate::fixtures::snapshot);
+    let group: Arc<dyn Upstream> = script.clone();
+    let settings = Settings { cache_bytes: 1 << 20, ..Settings::default() };
+    Engine::new(settings, Upstreams::new(vec![group]), no_zones(), Arc::clone(snapshot))
+}

@@ -1,0 +1,216 @@
+//! Plain DNS over UDP and TCP: sockets in, packets to the engine, replies out.
+//!
+//! [`bind_or_inherit`] takes every socket before anything serves, so that a port in use is an error at the
+//! start and not half a server. [`serve`] then starts the UDP threads and the TCP tasks, and gives
+//! the handle that stops them. The two kinds share no scarce thing: each has slots of its own.
+
+mod inherited;
+mod pulse;
+mod share;
+mod socket;
+mod tcp;
+#[cfg(test)]
+mod tests;
+mod udp;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::timeout;
+
+use crate::Engine;
+use crate::peer::Transport;
+use share::Shares;
+
+pub use inherited::Inherited;
+pub use pulse::Pulse;
+pub use socket::{BindError, Bound, bind, bind_or_inherit};
+pub use tcp::{CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT, IDLE, IDLE_WHEN_FULL, PIPELINED_MAX, READ, WRITE};
+pub use udp::{WAITING_MAX, WAITING_PER_CLIENT};
+
+/// Longest query that is read, on either transport: far more than a question with every option
+/// that we know.
+pub const QUERY_OCTETS_MAX: usize = 4096;
+/// How long [`Transports::stop`] waits for queries that are being answered.
+pub const DRAIN: Duration = Duration::from_secs(4);
+
+/// What every worker and connection shares.
+struct Service {
+    engine: Arc<Engine>,
+    runtime: Handle,
+    load: Arc<Load>,
+    stopping: AtomicBool,
+}
+
+/// A count that only rises.
+#[derive(Debug, Default)]
+struct Count(AtomicU64);
+
+impl Count {
+    fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// How full the transports are: their bounded queues and what did not fit.
+#[derive(Debug)]
+pub struct Load {
+    waiting: Arc<Semaphore>,
+    waiting_clients: Arc<Shares>,
+    waiting_refused: Count,
+    connections: Arc<Semaphore>,
+    connected_clients: Arc<Shares>,
+    connections_refused: Count,
+    unreadable: Count,
+    unsent: Count,
+}
+
+/// How full one bounded queue is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Queue {
+    /// Its name in metrics.
+    pub name: &'static str,
+    /// What is in it.
+    pub depth: usize,
+    /// What can be in it.
+    pub limit: usize,
+    /// What did not fit in since the start.
+    pub refused: u64,
+}
+
+impl Load {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
+            waiting_clients: Shares::new(WAITING_PER_CLIENT),
+            waiting_refused: Count::default(),
+            connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            connected_clients: Shares::new(CONNECTIONS_PER_CLIENT),
+            connections_refused: Count::default(),
+            unreadable: Count::default(),
+            unsent: Count::default(),
+        })
+    }
+
+    /// The queues: UDP queries that wait for somebody, and TCP connections.
+    #[must_use]
+    pub fn queues(&self) -> [Queue; 2] {
+        let queue = |name, slots: &Semaphore, limit: usize, refused: &Count| Queue {
+            name,
+            depth: limit.saturating_sub(slots.available_permits()),
+            limit,
+            refused: refused.0.load(Ordering::Relaxed),
+        };
+        [
+            queue("udp", &self.waiting, WAITING_MAX, &self.waiting_refused),
+            queue("tcp", &self.connections, CONNECTIONS_MAX, &self.connections_refused),
+        ]
+    }
+
+    /// Datagrams and stream messages that were too long to be a query, or came from port 0.
+    #[must_use]
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable.0.load(Ordering::Relaxed)
+    }
+
+    /// Replies that the operating system did not take.
+    #[must_use]
+    pub fn unsent(&self) -> u64 {
+        self.unsent.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The running transports. Dropped without [`stop`](Self::stop), the UDP threads end by themselves
+/// within a tenth of a second, and the TCP tasks with their runtime.
+pub struct Transports {
+    service: Arc<Service>,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+    beats: Vec<Arc<Count>>,
+}
+
+/// Serves the bound sockets: UDP on threads of their own, TCP and all that waits on `runtime`.
+///
+/// # Errors
+/// When a thread cannot be started or a listener cannot join the runtime.
+pub fn serve(bound: Bound, engine: Arc<Engine>, runtime: &Handle) -> io::Result<Transports> {
+    let service = Arc::new(Service {
+        engine,
+        runtime: runtime.clone(),
+        load: Load::new(),
+        stopping: AtomicBool::new(false),
+    });
+    let (stop, stopped) = watch::channel(false);
+    let mut transports = Transports { service, stop, threads: Vec::new(), beats: Vec::new() };
+    for listener in bound.listeners {
+        let listening = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener.tcp)?
+        };
+        let service = &transports.service;
+        runtime.spawn(tcp::accept(listening, Arc::clone(service), stopped.clone()));
+        for (number, socket) in listener.udp.into_iter().enumerate() {
+            let beats = Arc::new(Count::default());
+            transports.beats.push(Arc::clone(&beats));
+            let worker = udp::Worker { socket: Arc::new(socket), service: Arc::clone(service), beats };
+            let thread = std::thread::Builder::new()
+                // The kernel keeps 15 octets of it.
+                .name(format!("dns-udp-{number}"))
+                .spawn(move || worker.run())?;
+            transports.threads.push(thread);
+        }
+    }
+    Ok(transports)
+}
+
+impl Transports {
+    /// How full they are; can be kept and read later.
+    #[must_use]
+    pub fn load(&self) -> Arc<Load> {
+        Arc::clone(&self.service.load)
+    }
+
+    /// Tells whether they still serve; can be kept and asked later.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse::new(&self.beats, &self.service.runtime)
+    }
+
+    /// Stops: no new query is taken from now on, those being answered get [`DRAIN`] to end.
+    pub async fn stop(mut self) {
+        self.service.stopping.store(true, Ordering::Relaxed);
+        self.stop.send_replace(true);
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(|| {
+            threads.into_iter().filter_map(|thread| thread.join().err()).count()
+        });
+        if joined.await.unwrap_or(1) > 0 {
+            tracing::error!("a UDP thread had ended before it was told to");
+        }
+        let load = &self.service.load;
+        let drained = async {
+            let _waiting = load.waiting.acquire_many(permits(WAITING_MAX)).await;
+            let _connections = load.connections.acquire_many(permits(CONNECTIONS_MAX)).await;
+        };
+        if timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("some queries were still being answered when the transports stopped");
+        }
+    }
+}
+
+impl Drop for Transports {
+    fn drop(&mut self) {
+        self.service.stopping.store(true, Ordering::Relaxed);
+        self.stop.send_replace(true);
+    }
+}
+
+fn permits(limit: usize) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,158 @@
+//! Asking another resolver: the seam that the engine sees, and the groups of servers behind it.
+//!
+//! The engine knows only [`Upstream`]: one question in, one checked answer or one error out. What
+//! stands behind it (plain UDP and TCP now; encrypted transports and recursion later) can be
+//! replaced without the engine noticing. [`Upstreams`] is the numbered row of groups that a policy
+//! decision points into: group 0 is the default, the others belong to forward zones.
+//!
+//! Servers of a group are asked in the order written, the failing ones last; a group that begins with
+//! a filtering server never asks one that does not filter. The configuration
+//! takes the strategies `fastest` and `race` too; until the upstream side knows them, they mean
+//! the same as `ordered`.
+
+mod address;
+mod bootstrap;
+mod exchange;
+mod group;
+mod message;
+mod server;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use blocklists::name::Name;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use bootstrap::Bootstrap;
+use group::Group;
+
+pub use address::{AddressError, Carrier, Host, PORT, ServerAddress};
+pub use group::{ROUNDS, SILENCE, TRY, WHOLE};
+pub use message::UDP_OCTETS;
+pub use server::{Class, Server, askable, surprises};
+pub use stats::{BOUNDS_MS, RETRY_AFTER, ServerStats, UNHEALTHY_AFTER};
+
+/// Most questions in flight upstream at one time; beyond, [`UpError::Busy`].
+///
+/// Each one holds a socket or two, so this stays well under the usual limit of open files.
+pub const IN_FLIGHT_MAX: usize = 4096;
+
+/// A future that can be sent to another thread and stored behind a trait object.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What an upstream is asked; always class IN with RD set.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UpQuestion {
+    /// The name, lower-case.
+    pub name: Name,
+    /// The record type.
+    pub rtype: u16,
+    /// Sets DO: signatures are wanted (RFC 3225).
+    pub dnssec_ok: bool,
+    /// Sets CD: the answer is wanted even if it does not validate (RFC 4035 section 3.2.2).
+    pub checking_disabled: bool,
+}
+
+/// What an upstream said, as it came over the wire.
+///
+/// The id, QR, opcode and question have been compared with what was asked; the records have not
+/// been looked at.
+#[derive(Debug, Clone)]
+pub struct UpAnswer {
+    /// The whole message. Its id is the random one of the upstream leg.
+    pub bytes: Vec<u8>,
+    /// Which server said it, as it is written in the configuration.
+    pub server: Arc<str>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum UpError {
+    /// Nobody is configured to be asked (or the group does not exist).
+    #[error("no upstream server is configured")]
+    NoServers,
+    /// Too many questions are in flight; this one was not sent.
+    #[error("too many questions are waiting for the upstream servers")]
+    Busy,
+    /// Some server stayed silent, and none gave an answer in time.
+    #[error("no upstream server answered in time")]
+    Timeout,
+    /// No server could be reached: the network said so for each of them.
+    #[error("no upstream server could be reached")]
+    Network,
+    /// No server gave a usable answer, and at least one said so itself.
+    #[error("every upstream server failed; the last code was {rcode}")]
+    AllServersFailed {
+        /// The response code (2 SERVFAIL, 5 REFUSED) of the last server that gave one.
+        rcode: u8,
+    },
+}
+
+/// Something that can be asked.
+pub trait Upstream: Send + Sync {
+    /// Asks one question. Ends within the whole deadline of the upstream work (7 s).
+    fn ask<'a>(&'a self, question: &'a UpQuestion) -> BoxFuture<'a, Result<UpAnswer, UpError>>;
+
+    /// How its servers are doing; nothing for upstreams that have no servers.
+    fn servers(&self) -> Vec<ServerStats> {
+        Vec::new()
+    }
+}
+
+/// All groups by number.
+#[derive(Clone, Default)]
+pub struct Upstreams {
+    groups: Vec<Arc<dyn Upstream>>,
+    slots: Option<Arc<Semaphore>>,
+}
+
+impl Upstreams {
+    /// Groups of servers, each asked in the order written. `bootstrap` servers find those that are
+    /// written as names.
+    #[must_use]
+    pub fn of_servers(groups: &[Vec<Server>], bootstrap: &[SocketAddr]) -> Self {
+        let bootstrap = Arc::new(Bootstrap::new(bootstrap));
+        let slots = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
+        let group =
+            |servers: &Vec<Server>| Arc::new(Group::new(servers, &bootstrap, &slots)) as Arc<dyn Upstream>;
+        Self { groups: groups.iter().map(group).collect(), slots: Some(Arc::clone(&slots)) }
+    }
+
+    /// Groups of servers that do not filter; see [`of_servers`](Self::of_servers).
+    #[must_use]
+    pub fn plain(groups: Vec<Vec<ServerAddress>>, bootstrap: &[SocketAddr]) -> Self {
+        let group = |servers: Vec<ServerAddress>| servers.into_iter().map(Server::from).collect();
+        let groups: Vec<Vec<Server>> = groups.into_iter().map(group).collect();
+        Self::of_servers(&groups, bootstrap)
+    }
+
+    /// Groups in the order of their numbers: 0 the default, then the forward zones.
+    #[must_use]
+    pub fn new(groups: Vec<Arc<dyn Upstream>>) -> Self {
+        Self { groups, slots: None }
+    }
+
+    /// The group that a decision names.
+    #[must_use]
+    pub fn group(&self, number: u16) -> Option<&Arc<dyn Upstream>> {
+        self.groups.get(usize::from(number))
+    }
+
+    /// How every server of every group is doing.
+    #[must_use]
+    pub fn servers(&self) -> Vec<ServerStats> {
+        self.groups.iter().flat_map(|group| group.servers()).collect()
+    }
+
+    /// Questions in flight upstream, of at most [`IN_FLIGHT_MAX`].
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.slots.as_ref().map_or(0, |slots| IN_FLIGHT_MAX.saturating_sub(slots.available_permits()))
+    }
+}
