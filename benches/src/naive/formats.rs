@@ -1,0 +1,118 @@
+//! The four formats, read a second time from design section 4, as plainly as possible.
+
+use std::net::IpAddr;
+
+use blocklists::source::Format;
+
+use super::{Reach, Said};
+
+/// Names of the machine itself in every hosts file.
+const OWN_NAMES: [&str; 13] = [
+    "localhost",
+    "localhost.localdomain",
+    "localhost4",
+    "localhost6",
+    "local",
+    "broadcasthost",
+    "ip6-localhost",
+    "ip6-loopback",
+    "ip6-localnet",
+    "ip6-mcastprefix",
+    "ip6-allnodes",
+    "ip6-allrouters",
+    "ip6-allhosts",
+];
+
+/// What takes each rule: its name, what it says, whether it is `$badfilter`.
+type Sink<'a> = dyn FnMut(String, Said, bool) + 'a;
+
+/// Hands over what each line says.
+pub fn each(format: Format, text: &str, plain: Reach, sink: &mut Sink<'_>) {
+    let text = text.trim_start_matches('\u{feff}');
+    for line in text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
+        match format {
+            Format::Domains | Format::Ut1 => domains(line, plain, sink),
+            Format::Hosts => hosts(line, plain, sink),
+            Format::Adblock => adblock(line, plain, sink),
+        }
+    }
+}
+
+/// The folder of a file `…/<folder>/domains`.
+pub fn ut1_folder(path: &str) -> Option<&str> {
+    path.strip_suffix("/domains")?.rsplit('/').next()
+}
+
+fn block(reach: Reach) -> Said {
+    Said { reach, exception: false, important: false }
+}
+
+fn domains(line: &str, plain: Reach, sink: &mut Sink<'_>) {
+    let line = line.split('#').next().unwrap_or_default().trim();
+    let (text, reach) = match line.strip_prefix("*.").or(line.strip_prefix('.')) {
+        Some(rest) => (rest, Reach::NameAndBelow),
+        None => (line, plain),
+    };
+    if let Some(name) = host(text) {
+        sink(name, block(reach), false);
+    }
+}
+
+fn hosts(line: &str, plain: Reach, sink: &mut Sink<'_>) {
+    let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+    let address = words.next().and_then(|word| word.split('%').next()?.parse::<IpAddr>().ok());
+    if !address.is_some_and(|address| address.is_unspecified() || address.is_loopback()) {
+        return;
+    }
+    for word in words.filter(|word| !OWN_NAMES.contains(&word.to_ascii_lowercase().as_str())) {
+        let (text, reach) = word.strip_prefix("*.").map_or((word, plain), |rest| (rest, Reach::Below));
+        if let Some(name) = host(text) {
+            sink(name, block(reach), false);
+        }
+    }
+}
+
+fn adblock(line: &str, plain: Reach, sink: &mut Sink<'_>) {
+    let line = line.split(" #").next().unwrap_or_default().trim();
+    // Comments, headers, cosmetic rules, regular expressions, wildcards.
+    if line.starts_with(['!', '[', '/']) || line.contains(['#', '*']) {
+        return;
+    }
+    let (exception, line) = line.strip_prefix("@@").map_or((false, line), |rest| (true, rest));
+    let (pattern, modifiers) = line.rsplit_once('$').unwrap_or((line, ""));
+    let (mut important, mut cancels) = (false, false);
+    for modifier in modifiers.split(',').map(str::trim).filter(|modifier| !modifier.is_empty()) {
+        match modifier {
+            "important" => important = true,
+            "badfilter" => cancels = true,
+            _ => return,
+        }
+    }
+    let anchored = pattern.trim_end_matches('|').trim_end_matches('^');
+    let (text, reach) = if let Some(rest) = anchored.strip_prefix("||") {
+        (rest, Reach::NameAndBelow)
+    } else if let Some(rest) = anchored.strip_prefix('|') {
+        (rest, Reach::Name)
+    } else {
+        // `x^` without an anchor in front means any name that ends so: host() refuses its `^`.
+        (pattern, plain)
+    };
+    // `||norwegian.com.` means `norwegian.com.evil.example`, not the airline.
+    if let (Some(name), false) = (host(text), text.ends_with('.')) {
+        sink(name, Said { reach, exception, important }, cancels);
+    }
+}
+
+/// A host name in lower-case A-labels; `None` for addresses, URLs and anything else.
+pub fn host(text: &str) -> Option<String> {
+    let text = if text.is_ascii() { text.to_ascii_lowercase() } else { idna::domain_to_ascii(text).ok()? };
+    let name = text.strip_suffix('.').unwrap_or(&text);
+    let good_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
+    };
+    let is_address = name.rsplit('.').next()?.bytes().all(|byte| byte.is_ascii_digit());
+    (name.len() <= 253 && name.split('.').all(good_label) && !is_address).then(|| name.to_owned())
+}
