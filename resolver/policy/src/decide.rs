@@ -87,6 +87,8 @@ pub(crate) struct Case<'a> {
     pub(crate) verbs: &'a Verbs,
     pub(crate) name: NameRef<'a>,
     pub(crate) said: Said,
+    /// Whether the names map has the name: if not, nothing is opened below it.
+    pub(crate) known: bool,
     pub(crate) found: Found,
     /// Whether any list has the name at all: most names of a school are on none, and are spared
     /// the comparisons of sets.
@@ -125,7 +127,7 @@ impl Snapshot {
     pub(crate) fn case<'a>(&'a self, policy: u16, name: NameRef<'a>) -> Case<'a> {
         let number = self.known_policy(policy);
         let mut said = Said::default();
-        self.names.facts(name, number, |fact| said.note(fact));
+        let known = self.names.facts(name, number, |fact| said.note(fact));
         let found = self.index.find(name);
         Case {
             snapshot: self,
@@ -134,6 +136,7 @@ impl Snapshot {
             verbs: self.verbs(number),
             name,
             said,
+            known,
             listed: !found.here.is_empty(),
             found,
         }

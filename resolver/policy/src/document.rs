@@ -149,8 +149,9 @@ pub struct WrittenCategory {
 pub struct WrittenApproved {
     /// Its id.
     pub id: Text,
-    /// The file with the names, relative to the policy file.
-    pub path: Text,
+    /// The file with the names, relative to the policy file; none for the list that comes with the
+    /// program, `uk-primary`.
+    pub path: Option<Text>,
     /// The categories that it clears.
     pub clears: Vec<Text>,
     /// The policies in which it does.

@@ -130,10 +130,11 @@ impl Names {
     ///
     /// Every ancestor of a known name is known, so the walk from the right ends at the first that is
     /// not. What is said of a host alone holds for its service names too (`_8443._https.x`).
-    pub(crate) fn facts(&self, name: NameRef<'_>, policy: u16, mut sink: impl FnMut(Fact)) {
+    /// Returns whether the name itself is known: if not, nothing is said of any name below it.
+    pub(crate) fn facts(&self, name: NameRef<'_>, policy: u16, mut sink: impl FnMut(Fact)) -> bool {
         let host_start = name.wire().len() - name.without_underscore_labels().wire().len();
         for &start in name.label_starts().iter().rev() {
-            let Some(node) = self.nodes.get(name.suffix_at(start).wire()) else { return };
+            let Some(node) = self.nodes.get(name.suffix_at(start).wire()) else { return false };
             let exact = if usize::from(start) <= host_start { node.exact.as_slice() } else { &[] };
             for (scope, fact) in node.subtree.iter().chain(exact) {
                 if scope.includes(policy) {
@@ -141,6 +142,7 @@ impl Names {
                 }
             }
         }
+        true
     }
 
     /// What is opened below a name under this policy; numbers in the facts are of no meaning.

@@ -75,7 +75,7 @@ impl Case<'_> {
     }
 
     fn opened_below(&self, opens: impl Fn(Fact) -> bool) -> bool {
-        self.snapshot.names.opened_below(self.name, self.number).any(opens)
+        self.known && self.snapshot.names.opened_below(self.name, self.number).any(opens)
     }
 
     fn blocked(&self, style: BlockStyle, reason: Reason, seconds: u32) -> Decision {

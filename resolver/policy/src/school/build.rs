@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use blocklists::category::{BUILT_IN, CATEGORIES_MAX, CategoryId};
+use blocklists::must_open::must_open;
 use blocklists::name::Name;
 use blocklists::parse::ut1;
 use blocklists::services;
@@ -16,8 +17,11 @@ use super::resolve::{self, Resolved};
 use super::{Approved, Declared, School, is_public_suffix};
 use crate::calendar;
 use crate::compare;
-use crate::document::{Document, DocumentError, Text, WrittenApproved, WrittenSource, not_declared};
+use crate::document::{Document, DocumentError, Text, WrittenSource, not_declared};
 use crate::names::Covered;
+
+/// The approved list that needs no file.
+const UK_PRIMARY: &str = "uk-primary";
 
 /// Puts a document together; see [`School::new`].
 pub(super) fn school(
@@ -269,12 +273,20 @@ fn approved(
             }
             clears.push(id);
         }
-        let bytes = read(&base.join(list.path.get_ref())).map_err(|why| {
-            document.error(
-                &list.path,
-                format!("the approved list `{}` cannot be read: {why}", list.path.get_ref()),
-            )
-        })?;
+        let names = match &list.path {
+            Some(path) => {
+                let bytes = read(&base.join(path.get_ref())).map_err(|why| {
+                    let message = format!("the approved list `{}` cannot be read: {why}", path.get_ref());
+                    document.error(path, message)
+                })?;
+                approved_names(document, path, &bytes, warnings)?
+            }
+            None if list.id.get_ref() == UK_PRIMARY => uk_primary(),
+            None => {
+                let message = format!("the approved list needs a `path`; only `{UK_PRIMARY}` is built in");
+                return Err(document.error(&list.id, message));
+            }
+        };
         lists.push(Approved {
             id: list.id.get_ref().clone(),
             clears,
@@ -283,21 +295,29 @@ fn approved(
                 .iter()
                 .map(|id| number(document, "policy", policies, id))
                 .collect::<Result<_, _>>()?,
-            names: approved_names(document, list, &bytes, warnings)?,
+            names,
         });
     }
     Ok(lists)
 }
 
+/// The approved list that comes with the program, for schools that open a walled garden to it: what
+/// of the must-open set is for pupils to read, watch, learn with and turn to.
+fn uk_primary() -> Vec<Covered> {
+    let for_pupils = |group: &str| matches!(group, "learning" | "reading" | "media" | "help");
+    let rows = must_open().iter().filter(|row| for_pupils(row.group));
+    rows.map(|row| Covered { name: row.name.clone(), subtree: row.subtree }).collect()
+}
+
 /// One name a line, `#` comments. A line that is no name opens nothing and is only warned of.
 fn approved_names(
     document: &Document,
-    list: &WrittenApproved,
+    file: &Text,
     bytes: &[u8],
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Covered>, DocumentError> {
     let mut names = Vec::new();
-    let path = list.path.get_ref();
+    let path = file.get_ref();
     for (line, bytes) in (1usize..).zip(bytes.split(|&byte| byte == b'\n')) {
         let text = String::from_utf8_lossy(bytes);
         let text = text.split('#').next().unwrap_or("").trim().trim_start_matches('\u{feff}');
@@ -306,8 +326,9 @@ fn approved_names(
         }
         match Covered::parse(text, Span::Subtree) {
             Ok(covered) if is_public_suffix(covered.name.as_ref()) => {
-                return Err(document
-                    .error(&list.path, format!("{path}, line {line}: {}", opens_suffix(&covered.name))));
+                return Err(
+                    document.error(file, format!("{path}, line {line}: {}", opens_suffix(&covered.name)))
+                );
             }
             Ok(covered) => names.push(covered),
             Err(why) => warnings.push(format!("{path}, line {line}: no name to approve: {why}")),

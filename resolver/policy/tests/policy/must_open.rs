@@ -167,3 +167,20 @@ fn a_service_follows_its_category_until_a_policy_names_it() {
         assert_eq!(verb(policy, category), expected, "{policy} {category}");
     }
 }
+
+#[test]
+fn a_walled_garden_may_be_opened_to_the_list_that_comes_with_the_program() {
+    let toml = "[[approved]]\nid = \"uk-primary\"\nclears = []\npolicies = [\"nursery\"]\n";
+    let (school, warnings) = school(toml, &[], &[]);
+    assert_eq!(warnings.len(), 1, "only that there is no network: {warnings:?}");
+    let snapshot = Snapshot::build(&school, &World::default(), index(&school, &[]));
+    let verdict = |preset: &str, asked: &str| {
+        let policy = school.policy_number(preset).unwrap();
+        let client = Client { network: None, group: None, device: None, policy, standing: Standing::Known };
+        let decision = snapshot.decide(&client, &Question { name: name(asked).as_ref(), rtype: 1 });
+        (matches!(decision.verdict, Verdict::Allow), decision.reason.id)
+    };
+    assert_eq!(verdict("nursery", "www.topmarks.co.uk"), (true, ReasonId::Approved));
+    assert_eq!(verdict("exam", "www.topmarks.co.uk"), (false, ReasonId::Default));
+    assert_eq!(verdict("nursery", "app.parentpay.com"), (false, ReasonId::Default));
+}
