@@ -13,10 +13,12 @@ use blocklists::index::Index;
 use blocklists_update::{Lists, LoadedFrom, State};
 use policy::{Snapshot, World};
 use resolver::Engine;
+use sha2::{Digest, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::document::{self, Loaded};
 use crate::config::{Config, Origin, parts};
+use crate::record::Record;
 use crate::state::{self, Reloaded};
 use crate::{doctor, service};
 
@@ -45,6 +47,8 @@ pub struct Control {
     world: World,
     /// An index that turned out to be damaged, so that it is not read again four times a second.
     damaged: Option<String>,
+    /// Who changed what; `None` until the loop runs.
+    record: Option<Record>,
 }
 
 impl Control {
@@ -57,7 +61,7 @@ impl Control {
         loaded: Loaded,
         world: World,
     ) -> Self {
-        Self { config, lists, engine, facts, loaded, world, damaged: None }
+        Self { config, lists, engine, facts, loaded, world, damaged: None, record: None }
     }
 
     /// Makes the first snapshot, then follows signals and files until SIGTERM or SIGINT.
@@ -79,7 +83,9 @@ impl Control {
 
     async fn follow(&mut self) -> std::io::Result<()> {
         let mut hang_up = signal(SignalKind::hangup())?;
+        self.record = Some(Record::start(self.config.data.clone()));
         self.start().await;
+        self.note_start();
         service::ready();
         let mut reloads = 0;
         let first = tokio::time::Instant::now() + KEEP_SIGHTINGS_EVERY;
@@ -200,7 +206,9 @@ impl Control {
         }
         match Index::load(&self.config.data.join("lists").join(format!("{current}.idx"))) {
             Ok(index) => {
-                tracing::info!("new index in force: {} listed names", index.entries());
+                let names = format!("{} listed names", index.entries());
+                tracing::info!("new index in force: {names}");
+                self.note("schoolgate", "lists.promoted", current, names);
                 self.publish(Arc::new(index));
             }
             Err(error) => {
@@ -289,7 +297,33 @@ impl Control {
         }
     }
 
+    /// Puts something into the record of changes.
+    fn note(&self, actor: &str, action: &'static str, subject: String, detail: String) {
+        if let Some(record) = &self.record {
+            record.note(actor, action, subject, detail);
+        }
+    }
+
+    fn note_start(&self) {
+        let snapshot = self.engine.snapshot();
+        let index = match snapshot.index().id() {
+            "" => "no index",
+            id => id,
+        };
+        let detail = format!("policy revision {}, index {index}", self.loaded.live.revision);
+        self.note("schoolgate", "box.start", format!("version {}", env!("CARGO_PKG_VERSION")), detail);
+    }
+
+    /// Keeps the policy for the next start; one that was not kept before is a new revision.
     fn keep_policy(&self) {
+        let live = &self.loaded.live;
+        if document::recall(&self.config.data).is_none_or(|kept| kept.revision != live.revision) {
+            let document = self.document();
+            let digest = Sha256::digest(document.text.as_bytes());
+            let digest: String = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+            let detail = format!("sha256 {digest}");
+            self.note(document.author, "policy.revision", live.revision.to_string(), detail);
+        }
         if let Err(error) = document::keep(&self.config.data, &self.loaded.live) {
             tracing::error!("the policy in force could not be kept for the next start: {error}");
         }

@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod control;
 mod doctor;
+mod record;
 mod service;
 mod state;
 mod wiring;

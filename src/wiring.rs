@@ -87,12 +87,12 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     let admin = admin_api::AdminServer::start(&config.admin, Arc::clone(&facts))?;
     greet(&config);
     Control::new(config, lists, engine, facts, loaded, world).run_until_stopped()?;
+    serving.leave();
     service::stopping();
 
     admin.stop();
     slow.block_on(transports.stop());
     slow.shutdown_background();
-    serving.release();
     Ok(())
 }
 

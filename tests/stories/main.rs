@@ -26,6 +26,7 @@ mod local_names;
 mod messages;
 mod no_config;
 mod real_clients;
+mod record;
 mod running;
 mod safe_search;
 mod starting;

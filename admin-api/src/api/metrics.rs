@@ -31,7 +31,8 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
         MetricsProblems),
     security(("token" = ["metrics"])))]
 pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let page = blocking(move || page(&app.facts)).await?;
+    let chain = app.chain.is_whole(&app.store).await;
+    let page = blocking(move || page(&app.facts, chain)).await?;
     let text = page.text().map_err(|error| {
         tracing::error!(%error, "the metrics cannot be written");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The metrics cannot be written.")
@@ -39,7 +40,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
-fn page(facts: &Facts) -> Page {
+fn page(facts: &Facts, chain: Option<bool>) -> Page {
     let mut page = Page::default();
     queries(&mut page, facts);
     cache(&mut page, facts);
@@ -50,6 +51,7 @@ fn page(facts: &Facts) -> Page {
         Err(error) => tracing::warn!(%error, "the state of the block lists cannot be read"),
     }
     state(&mut page, facts);
+    changes(&mut page, facts, chain);
     page
 }
 
@@ -214,8 +216,6 @@ fn state(page: &mut Page, facts: &Facts) {
     let index = snapshot.index();
     page.gauges("index_entries", "Names in the index that is in force.").count(&[], index.entries());
     page.gauges("index_bytes", "Bytes that the index takes in memory.").count(&[], index.bytes());
-    page.gauges("policy_revision", "Number of the policy revision that is in force.")
-        .count(&[], snapshot.revision());
     page.gauges(
         "unknown_clients",
         "Private addresses in no network that asked within the last hour; no more are counted than are remembered.",
@@ -226,6 +226,20 @@ fn state(page: &mut Page, facts: &Facts) {
     page.gauges("ready", "1 when names are filtered, 0 while there is no usable index.")
         .count(&[], snapshot.is_ready().into());
     page.gauges("build_info", "The version that runs.").count(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+}
+
+/// What people changed and what waits for them.
+fn changes(page: &mut Page, facts: &Facts, chain: Option<bool>) {
+    page.gauges("policy_revision", "Number of the policy revision that is in force.")
+        .count(&[], facts.snapshot().revision());
+    // Both are true zeros: while no person is enrolled, a changed policy file is in force at once, and
+    // only persons can give grants. Dashboards and alerts that know the names find them.
+    page.gauges("proposals_waiting", "Changes that wait for a second person.").count(&[], 0);
+    page.gauges("grants_active", "Temporary unblocks in force.").count(&[], 0);
+    let mut family = page.gauges("audit_chain_ok", "1 while the record of changes is whole.");
+    if let Some(is_whole) = chain {
+        family.count(&[], is_whole.into());
+    }
 }
 
 /// So many units in seconds. Divided, because a quotient is rounded once and so prints as the
