@@ -5,6 +5,7 @@ use policy::{Client, Decision, Question, Target, Verdict};
 use crate::answer::{self, BlockPage};
 use crate::cache::{Asked, Entry, Kept, KeyRef};
 use crate::engine::Live;
+use crate::event::{Event, Path};
 use crate::inspect::{Judge, Part, Spot};
 use crate::limits::{CHAIN_MAX, REWRITE_TTL_MAX};
 use crate::peer::Peer;
@@ -49,6 +50,17 @@ impl<'a> Case<'a> {
             generation: self.live.generation(),
         };
         KeyRef { name, asked }
+    }
+
+    /// What is recorded about it.
+    pub(crate) fn event<'e>(
+        &'e self,
+        peer: &'e Peer,
+        decision: &'e Decision,
+        path: Path,
+        reply: &'e [u8],
+    ) -> Event<'e> {
+        Event { query: &self.query, peer, client: &self.client, decision, path, reply }
     }
 
     /// Writes the answer that these parts make, each hanging below the last name of the one before.

@@ -6,7 +6,7 @@
 //! is decided before the cache is looked at, and every answer that came from outside is inspected
 //! again each time it is given (step 15), so a change of policy is live on the next query.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -17,13 +17,17 @@ use tokio::time::timeout;
 use crate::answer;
 use crate::cache::{Cache, CacheSize, Contended, Entry, Kept, KeyRef};
 use crate::case::Case;
-use crate::event::{CacheLook, Counters, Event, Path, Tallies};
+use crate::counters::{CacheLook, Counters};
+use crate::event::{Event, Path};
 use crate::flight::Flights;
 use crate::limits::{CHAIN_MAX, CLIENT_DEADLINE};
 use crate::local::LocalZones;
 use crate::peer::Peer;
+use crate::recorder::Recorder;
 use crate::reply::ede;
+use crate::ring::EventRing;
 use crate::sightings::{Seen, Sightings};
+use crate::tallies::Tallies;
 use crate::tick::Tick;
 use crate::upstream::Upstreams;
 use crate::wire::{self, NameBuffer, Parsed, rcode, rtype};
@@ -51,7 +55,7 @@ pub enum Fast {
 /// Everything that one answer is made from, swapped whole.
 pub struct Live {
     snapshot: Arc<Snapshot>,
-    tallies: Tallies,
+    tallies: Arc<Tallies>,
     upstreams: Upstreams,
     local: Arc<LocalZones>,
     /// Counts configurations of upstreams, so that answers of earlier ones are not found again.
@@ -71,6 +75,11 @@ impl Live {
         self.generation
     }
 
+    /// The cells that its answers are counted in.
+    pub(crate) fn tallies(&self) -> &Arc<Tallies> {
+        &self.tallies
+    }
+
     /// Who is asked.
     #[must_use]
     pub fn upstreams(&self) -> &Upstreams {
@@ -85,6 +94,9 @@ pub struct Engine {
     cache: Arc<Cache>,
     flights: Flights,
     counters: Counters,
+    events: EventRing,
+    /// Of all threads of the slow way.
+    recorder: Mutex<Recorder>,
     sightings: Sightings,
 }
 
@@ -98,7 +110,9 @@ impl Engine {
         snapshot: Arc<Snapshot>,
     ) -> Arc<Self> {
         let counters = Counters::default();
-        let tallies = counters.tallies(&snapshot);
+        let events = EventRing::default();
+        let recorder = Mutex::new(Recorder::new(&counters, &events));
+        let tallies = tallies(&counters, &events, &snapshot);
         let live = Live { snapshot, tallies, upstreams, local: Arc::new(local), generation: 0 };
         Arc::new(Self {
             cache: Arc::new(Cache::new(settings.cache_bytes)),
@@ -106,8 +120,25 @@ impl Engine {
             live: ArcSwap::from_pointee(live),
             flights: Flights::default(),
             counters,
+            events,
+            recorder,
             sightings: Sightings::default(),
         })
+    }
+
+    /// What one more thread records with on the [`fast`](Self::fast) way; for the life of the
+    /// thread. What is [`live`](Self::live) is to be loaded after it.
+    #[must_use]
+    pub fn recorder(&self) -> Recorder {
+        let recorder = Recorder::new(&self.counters, &self.events);
+        self.live.rcu(|live| Live {
+            snapshot: Arc::clone(&live.snapshot),
+            tallies: tallies(&self.counters, &self.events, &live.snapshot),
+            upstreams: live.upstreams.clone(),
+            local: Arc::clone(&live.local),
+            generation: live.generation,
+        });
+        recorder
     }
 
     /// What answers are made from now: loaded once for a batch.
@@ -126,7 +157,7 @@ impl Engine {
     pub fn publish(&self, snapshot: &Arc<Snapshot>) {
         self.live.rcu(|live| Live {
             snapshot: Arc::clone(snapshot),
-            tallies: self.counters.tallies(snapshot),
+            tallies: tallies(&self.counters, &self.events, snapshot),
             upstreams: live.upstreams.clone(),
             local: Arc::clone(&live.local),
             generation: live.generation,
@@ -140,7 +171,7 @@ impl Engine {
         let local = Arc::new(local);
         self.live.rcu(|live| Live {
             snapshot: Arc::clone(snapshot),
-            tallies: self.counters.tallies(snapshot),
+            tallies: tallies(&self.counters, &self.events, snapshot),
             upstreams: upstreams.clone(),
             local: Arc::clone(&local),
             generation: live.generation.wrapping_add(1),
@@ -152,6 +183,12 @@ impl Engine {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Every answered query, for one reader in the control plane.
+    #[must_use]
+    pub fn events(&self) -> &EventRing {
+        &self.events
     }
 
     /// Clients that a network manager should know of; see [`sightings`](crate::sightings).
@@ -179,14 +216,30 @@ impl Engine {
     }
 
     /// Answers what can be answered at once. `out` then holds the reply.
-    pub fn fast(&self, packet: &[u8], peer: &Peer, live: &Live, now: Tick, out: &mut Vec<u8>) -> Fast {
+    pub fn fast(
+        &self,
+        packet: &[u8],
+        peer: &Peer,
+        live: &Live,
+        now: Tick,
+        recorder: &mut Recorder,
+        out: &mut Vec<u8>,
+    ) -> Fast {
         let mut buffer = NameBuffer::default();
         let case = match self.open(packet, peer, live, &mut buffer, out) {
             Ok(case) => case,
-            Err(done) => return done,
+            Err(done) => {
+                if let Fast::Reply(_) = done {
+                    recorder.reject(peer.transport);
+                }
+                return done;
+            }
         };
         let Some((decision, path)) = self.at_once(&case, now, out) else { return Fast::Slow };
-        self.record(&case, peer, &decision, now, out);
+        if path == Path::Cache {
+            recorder.looked(CacheLook::Hit);
+        }
+        self.record(&case, &case.event(peer, &decision, path, out), now, recorder);
         Fast::Reply(path)
     }
 
@@ -196,19 +249,28 @@ impl Engine {
         let started = Instant::now();
         let live = self.live();
         let (mut buffer, mut out) = (NameBuffer::default(), Vec::new());
-        let path = match self.open(&packet, &peer, &live, &mut buffer, &mut out) {
-            Err(Fast::Reply(path)) => path,
+        match self.open(&packet, &peer, &live, &mut buffer, &mut out) {
+            Err(Fast::Reply(path)) => {
+                let mut recorder = self.recording();
+                recorder.reject(peer.transport);
+                recorder.took(path, started.elapsed(), 1);
+            }
             Err(Fast::Slow | Fast::Drop) => return None,
             Ok(case) => {
                 let (decision, path) = match self.at_once(&case, Tick::now(), &mut out) {
                     Some(done) => done,
                     None => self.in_time(&case, &mut out).await,
                 };
-                self.record(&case, &peer, &decision, Tick::now(), &out);
-                path
+                let event = case.event(&peer, &decision, path, &out);
+                let (now, took) = (Tick::now(), started.elapsed());
+                let mut recorder = self.recording();
+                if path == Path::Cache {
+                    recorder.looked(CacheLook::Hit);
+                }
+                self.record(&case, &event, now, &mut recorder);
+                recorder.took(path, took, 1);
             }
-        };
-        self.counters.took(path, started.elapsed(), 1);
+        }
         Some(out)
     }
 
@@ -226,7 +288,6 @@ impl Engine {
             Parsed::Drop => Err(Fast::Drop),
             Parsed::Reject(asked, rcode) => {
                 answer::reject(asked, rcode, out);
-                self.counters.reject(peer.transport);
                 Err(Fast::Reply(Path::Fast))
             }
         }
@@ -251,7 +312,7 @@ impl Engine {
                 answer::any(query, decision, out);
             }
             Verdict::Allow | Verdict::Watch | Verdict::Rewrite(Target::Cname(_)) => {
-                return self.cached(case, now, out).map(|decision| (decision, Path::Cache));
+                return self.cached(case, now, out);
             }
             Verdict::Local => return None,
         }
@@ -259,24 +320,24 @@ impl Engine {
     }
 
     /// An answer or failure that the cache has; without RD a refusal when it has none.
-    fn cached(&self, case: &Case<'_>, now: Tick, out: &mut Vec<u8>) -> Option<Decision> {
+    fn cached(&self, case: &Case<'_>, now: Tick, out: &mut Vec<u8>) -> Option<(Decision, Path)> {
         let look = self.cache.look(case.key(), now);
         match look.as_ref().map(Option::as_deref) {
             Ok(Some(entry)) => {
-                self.counters.looked(CacheLook::Hit);
-                return Some(match entry.kept {
+                let decision = match entry.kept {
                     Kept::Answer(_) => case.respond(&[entry], now, self.settings.block_page, out),
                     Kept::Failure { .. } => case.fail(ede::CACHED_ERROR, out),
-                });
+                };
+                return Some((decision, Path::Cache));
             }
-            Err(Contended) => self.counters.looked(CacheLook::Contended),
+            Err(Contended) => self.counters.contended(),
             Ok(None) => {}
         }
         if case.query.recursion_desired {
             return None;
         }
         answer::code(&case.query, rcode::REFUSED, &[], out);
-        Some(case.decision)
+        Some((case.decision, Path::Fast))
     }
 
     /// Verdict -> answer, waiting for others, but no longer than a client does.
@@ -307,10 +368,10 @@ impl Engine {
     /// The cache's answer, or the upstream's.
     async fn fetch(&self, key: KeyRef<'_>, live: &Live) -> Arc<Entry> {
         if let Some(entry) = self.cache.find(key, Tick::now()) {
-            self.counters.looked(CacheLook::Hit);
+            self.recording().looked(CacheLook::Hit);
             return entry;
         }
-        self.counters.looked(CacheLook::Miss);
+        self.recording().looked(CacheLook::Miss);
         let fetched = match live.upstreams.group(key.asked.group) {
             Some(upstream) => self.flights.fetch(key.to_owned(), upstream, &self.cache).await,
             None => None,
@@ -346,11 +407,22 @@ impl Engine {
         }
     }
 
-    fn record(&self, case: &Case<'_>, peer: &Peer, decision: &Decision, now: Tick, reply: &[u8]) {
-        let event = Event { query: &case.query, peer, client: &case.client, decision, reply };
-        self.counters.record(&event, &case.live.tallies);
-        self.sightings.note(&event, now);
+    fn record(&self, case: &Case<'_>, event: &Event<'_>, now: Tick, recorder: &mut Recorder) {
+        recorder.record(event, case.live.tallies(), now);
+        self.sightings.note(event, now);
     }
+
+    /// The slow way's recorder: counters are whole at every instant.
+    fn recording(&self) -> MutexGuard<'_, Recorder> {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where answers of a snapshot are counted; events of its time can be read from now on.
+fn tallies(counters: &Counters, events: &EventRing, snapshot: &Snapshot) -> Arc<Tallies> {
+    let tallies = counters.tallies(snapshot);
+    events.remember(tallies.number(), tallies.labels());
+    tallies
 }
 
 #[cfg(test)]

@@ -298,8 +298,8 @@ impl Ask {
 
     /// The fast way alone.
     pub(crate) fn fast_of(&self, engine: &Engine, now: Tick) -> Option<Seen> {
-        let mut out = Vec::new();
-        match engine.fast(&self.packet(), &self.peer(), &engine.live(), now, &mut out) {
+        let (mut recorder, mut out) = (engine.recorder(), Vec::new());
+        match engine.fast(&self.packet(), &self.peer(), &engine.live(), now, &mut recorder, &mut out) {
             Fast::Reply(_) => Some(Seen::read(&out)),
             Fast::Slow | Fast::Drop => None,
         }

@@ -14,7 +14,9 @@
 //! 6. [`scrub`] lets only what belongs to the question out of an upstream's message into a
 //!    [`body`](body::Body), and [`inspect`] puts every hop of it, fresh or cached, to the policy each
 //!    time it is given.
-//! 7. [`event`] counts what was decided, [`sightings`] notes who should not be there. Nothing here knows who reads the counters.
+//! 7. The answered query is an [`event`]: a [`recorder`], one a thread, files it in the [`counters`]
+//!    and in the [`ring`] that the control plane reads; [`sightings`] notes who should not be there.
+//!    Nothing here knows who reads them.
 //!
 //! Nothing in here waits for a disk, a database or a lock that is held across I/O, and no bytes
 //! from a client or an upstream can make it panic.
@@ -23,26 +25,34 @@ pub mod answer;
 pub mod body;
 pub mod cache;
 mod case;
+pub mod counters;
 pub mod engine;
 pub mod event;
 #[cfg(test)]
 mod fixtures;
 pub mod flight;
 pub mod inspect;
+pub mod labels;
 pub mod limits;
 pub mod local;
 pub mod peer;
+pub mod recorder;
 pub mod reply;
+pub mod ring;
 pub mod scrub;
 pub mod sightings;
 pub mod svcb;
+mod tallies;
 pub mod tick;
 pub mod transport;
 pub mod upstream;
 pub mod wire;
 
+pub use counters::Counters;
 pub use engine::{Engine, Fast, Live, Settings};
-pub use event::{Counters, Path};
+pub use event::Path;
 pub use local::LocalZones;
 pub use peer::{Peer, Transport};
+pub use recorder::Recorder;
+pub use ring::{EventRing, Look};
 pub use tick::{Batch, Tick};

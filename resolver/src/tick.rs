@@ -3,7 +3,8 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::event::{Counters, Path};
+use crate::event::Path;
+use crate::recorder::Recorder;
 
 /// Milliseconds since the first look at the clock in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,12 +64,12 @@ impl Batch {
     }
 
     /// Reads the clock again and files the durations.
-    pub fn end(self, counters: &Counters) {
+    pub fn end(self, recorder: &mut Recorder) {
         let [fast, cache] = self.replies;
         let Some(each) = self.started.elapsed().checked_div(fast + cache) else {
             return;
         };
-        counters.took(Path::Fast, each, u64::from(fast));
-        counters.took(Path::Cache, each, u64::from(cache));
+        recorder.took(Path::Fast, each, u64::from(fast));
+        recorder.took(Path::Cache, each, u64::from(cache));
     }
 }

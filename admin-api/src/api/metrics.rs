@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use blocklists_update::Status;
-use resolver::event::BUCKETS_MICROS;
+use resolver::counters::BUCKETS_MICROS;
 use resolver::upstream::{BOUNDS_MS, ServerStats};
 
 use super::description::MetricsProblems;
@@ -150,6 +150,7 @@ fn united(all: Vec<ServerStats>) -> Vec<ServerStats> {
 
 fn queues(page: &mut Page, facts: &Facts) {
     let waiting = facts.engine.live().upstreams().in_flight();
+    let events = facts.engine.events().load();
     let queues = facts.load.queues();
     let whole = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let mut family = page.gauges("queue_depth", "What is in a bounded queue.");
@@ -157,18 +158,25 @@ fn queues(page: &mut Page, facts: &Facts) {
         family.count(&[("queue", queue.name)], whole(queue.depth));
     }
     family.count(&[("queue", "upstream")], whole(waiting));
+    family.count(&[("queue", "events")], whole(events.depth));
     drop(family);
     let mut family = page.gauges("queue_limit", "What can be in a bounded queue.");
     for queue in &queues {
         family.count(&[("queue", queue.name)], whole(queue.limit));
     }
     family.count(&[("queue", "upstream")], whole(resolver::upstream::IN_FLIGHT_MAX));
+    family.count(&[("queue", "events")], whole(events.limit));
     drop(family);
     let mut family = page.counters("queue_refused_total", "What did not fit into a bounded queue.");
     for queue in &queues {
         family.count(&[("queue", queue.name)], queue.refused);
     }
     drop(family);
+    page.counters(
+        "events_dropped_total",
+        "Look-ups that reports will not know of, as too many came at once.",
+    )
+    .count(&[], events.dropped);
     page.counters("unreadable_total", "Messages that were too long to be a query.")
         .count(&[], facts.load.unreadable());
     page.counters("unsent_total", "Replies that the operating system did not take.")

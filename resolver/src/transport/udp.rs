@@ -25,7 +25,7 @@ use super::{Count, QUERY_OCTETS_MAX, Service};
 use crate::answer;
 use crate::reply::{Ede, ede};
 use crate::wire::{self, NameBuffer, Parsed, rcode};
-use crate::{Batch, Fast, Live, Peer, Transport};
+use crate::{Batch, Fast, Live, Peer, Recorder, Transport};
 
 /// Most datagrams taken at once.
 const BATCH: usize = 32;
@@ -64,9 +64,10 @@ impl Worker {
         let mut buffers: Box<Buffers> = Box::new([[0; QUERY_OCTETS_MAX]; BATCH]);
         let mut headers = headers();
         let mut reply = Vec::with_capacity(REPLY_OCTETS);
+        let mut recorder = self.service.engine.recorder();
         while !self.service.stopping.load(Ordering::Relaxed) {
             self.beats.add_one();
-            match self.batch(&mut buffers, &mut headers, &mut reply) {
+            match self.batch(&mut buffers, &mut headers, &mut reply, &mut recorder) {
                 Ok(true) => {}
                 // The kernel notes in the headers how much it wrote; after a datagram without
                 // packet info they would have no room for it any more.
@@ -86,6 +87,7 @@ impl Worker {
         buffers: &mut Buffers,
         headers: &mut MultiHeaders<SockaddrStorage>,
         reply: &mut Vec<u8>,
+        recorder: &mut Recorder,
     ) -> io::Result<bool> {
         let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
         let received =
@@ -97,22 +99,29 @@ impl Worker {
             let datagram = Datagram::read(&message);
             whole &= datagram.as_ref().is_none_or(|datagram| datagram.arrival.is_some());
             match datagram {
-                Some(datagram) => self.answer(&datagram, &live, &mut batch, reply),
+                Some(datagram) => self.answer(&datagram, &live, &mut batch, recorder, reply),
                 None => self.service.load.unreadable.add_one(),
             }
         }
-        batch.end(self.service.engine.counters());
+        batch.end(recorder);
         Ok(whole)
     }
 
-    fn answer(&self, datagram: &Datagram<'_>, live: &Live, batch: &mut Batch, reply: &mut Vec<u8>) {
+    fn answer(
+        &self,
+        datagram: &Datagram<'_>,
+        live: &Live,
+        batch: &mut Batch,
+        recorder: &mut Recorder,
+        reply: &mut Vec<u8>,
+    ) {
         let peer = Peer {
             source: datagram.source,
             local: datagram.arrival.map(|arrival| arrival.local),
             interface: datagram.arrival.map(|arrival| arrival.interface),
             transport: Transport::Udp,
         };
-        match self.service.engine.fast(datagram.bytes, &peer, live, batch.tick(), reply) {
+        match self.service.engine.fast(datagram.bytes, &peer, live, batch.tick(), recorder, reply) {
             Fast::Reply(path) => {
                 batch.replied(path);
                 self.service.send(&self.socket, reply, &datagram.from, datagram.arrival);
