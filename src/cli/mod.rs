@@ -13,6 +13,7 @@ mod lists;
 mod reload;
 mod serve;
 mod token;
+mod way_out;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
