@@ -7,17 +7,31 @@
 //! This runs in a child process of the server, or from the command line: hostile bytes never meet
 //! the process that answers DNS, and the memory of compiling goes back to the system.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "in a test, a panic names the line that failed"))]
+
+mod access;
+mod candidate;
+mod collect;
 mod copies;
+mod difference;
 mod error;
 mod fetch;
 mod files;
 mod gates;
 mod lists;
+mod promote;
+mod proof;
 mod record;
 mod status;
 mod update;
+mod watch;
+mod when;
 
+pub use access::{Access, AccessError, Bounds, Credentials};
 pub use error::UpdateError;
 pub use lists::{Checked, Lists, LoadedFrom, is_compiled_from};
-pub use status::{IndexStatus, SourceStatus, State, Status};
-pub use update::Outcome;
+pub use promote::RolledBack;
+pub use status::{IndexStatus, SourceStatus, State, Status, WaitingStatus};
+pub use update::{Job, Outcome, Take};
+pub use watch::Watch;
+pub use when::Promotion;
