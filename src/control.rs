@@ -64,20 +64,22 @@ impl Control {
         Self { config, lists, engine, facts, loaded, world, damaged: None, record: None }
     }
 
-    /// Makes the first snapshot, then follows signals and files until SIGTERM or SIGINT.
+    /// Makes the first snapshot, then follows signals and files until SIGTERM or SIGINT; gives the
+    /// configuration that was in force then.
     ///
     /// # Errors
     /// When the system gives no signals or threads.
-    pub fn run_until_stopped(mut self) -> std::io::Result<()> {
+    pub fn run_until_stopped(mut self) -> std::io::Result<Config> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async move {
             let mut term = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
             tokio::select! {
-                outcome = self.follow() => outcome,
-                _ = term.recv() => Ok(()),
-                _ = interrupt.recv() => Ok(()),
+                outcome = self.follow() => outcome?,
+                _ = term.recv() => {}
+                _ = interrupt.recv() => {}
             }
+            Ok(self.config)
         })
     }
 

@@ -16,6 +16,7 @@ mod config;
 mod control;
 mod doctor;
 mod record;
+mod saved_cache;
 mod service;
 mod state;
 mod wiring;

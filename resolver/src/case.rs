@@ -7,7 +7,7 @@ use crate::cache::{Asked, Entry, Kept, KeyRef};
 use crate::engine::Live;
 use crate::event::{Event, Path};
 use crate::inspect::{Judge, Part, Spot};
-use crate::limits::{CHAIN_MAX, REWRITE_TTL_MAX};
+use crate::limits::{CHAIN_MAX, REWRITE_TTL_MAX, STALE_TTL};
 use crate::peer::Peer;
 use crate::reply::{Ede, Flags, Owner, Reply, Section, ede};
 use crate::tick::Tick;
@@ -19,6 +19,15 @@ pub(crate) struct Case<'a> {
     pub(crate) client: Client,
     pub(crate) decision: Decision,
     pub(crate) live: &'a Live,
+}
+
+/// Whether the time of the parts of an answer is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// They are given with what is left of their TTLs.
+    Fresh,
+    /// They stand in (RFC 8767): short TTLs, and EDE says so.
+    Stale,
 }
 
 /// What the parts of an answer came to.
@@ -68,17 +77,25 @@ impl<'a> Case<'a> {
     pub(crate) fn respond(
         &self,
         parts: &[&Entry],
-        now: Tick,
+        (now, age): (Tick, Age),
         page: BlockPage,
         out: &mut Vec<u8>,
     ) -> Decision {
         let mut reply = Reply::start(self.query.asked, out);
-        match self.write(parts, now, &mut reply) {
+        match self.write(parts, (now, age), &mut reply) {
             Ok(Some(Outcome { flags, stripped })) => {
                 let rewrite = matches!(self.decision.verdict, Verdict::Rewrite(_));
                 let rewritten = rewrite.then(|| answer::rewritten(&self.decision));
                 let rebound = stripped.then_some(Ede { code: ede::FORGED, text: ["rebind", ""] });
-                reply.finish(flags, rewritten.or(rebound).as_slice());
+                let stale = match (age, flags.rcode) {
+                    (Age::Fresh, _) => None,
+                    (Age::Stale, rcode::NXDOMAIN) => Some(Ede::code(ede::STALE_NXDOMAIN)),
+                    (Age::Stale, _) => Some(Ede::code(ede::STALE)),
+                };
+                match (rewritten.or(rebound), stale) {
+                    (Some(altered), Some(stale)) => reply.finish(flags, &[altered, stale]),
+                    (altered, stale) => reply.finish(flags, altered.or(stale).as_slice()),
+                }
                 self.decision
             }
             Ok(None) => self.fail(ede::NETWORK_ERROR, out),
@@ -101,7 +118,12 @@ impl<'a> Case<'a> {
     }
 
     /// Writes all parts. `None` when one of them is a failure.
-    fn write(&self, parts: &[&Entry], now: Tick, reply: &mut Reply<'_>) -> Result<Option<Outcome>, Decision> {
+    fn write(
+        &self,
+        parts: &[&Entry],
+        (now, age): (Tick, Age),
+        reply: &mut Reply<'_>,
+    ) -> Result<Option<Outcome>, Decision> {
         let snapshot = self.live.snapshot();
         let judge = Judge {
             snapshot,
@@ -133,7 +155,11 @@ impl<'a> Case<'a> {
             if spot.at != question.at && body.rcode() != rcode::NOERROR && !authoritative {
                 return Ok(None);
             }
-            let part = Part { body, age: now.seconds_since(entry.stored), last: number + 1 == parts.len() };
+            let (age, ttl_max) = match age {
+                Age::Fresh => (now.seconds_since(entry.stored), self.decision.ttl_cap),
+                Age::Stale => (0, self.decision.ttl_cap.min(STALE_TTL)),
+            };
+            let part = Part { body, age, ttl_max, last: number + 1 == parts.len() };
             let written = judge.write(part, spot, reply)?;
             if written.emptied {
                 answer::emptied(reply, self.query.name, self.decision.ttl_cap);

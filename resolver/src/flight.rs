@@ -16,7 +16,8 @@ use crate::scrub::{ScrubError, Wanted, scrub};
 use crate::tick::Tick;
 use crate::upstream::{UpAnswer, UpError, UpQuestion, Upstream};
 
-type Landing = watch::Receiver<Option<Arc<Entry>>>;
+/// What a flight brings, once it is there.
+pub type Landing = watch::Receiver<Option<Arc<Entry>>>;
 
 /// Questions in flight. It holds no more than the upstreams let in: a question that they have no
 /// room for fails, and leaves, at once.
@@ -46,7 +47,13 @@ impl Flights {
         upstream: &Arc<dyn Upstream>,
         cache: &Arc<Cache>,
     ) -> Option<Arc<Entry>> {
-        let mut landing = match self.waiting.entry(key) {
+        let mut landing = self.board(key, upstream, cache);
+        landing.wait_for(Option::is_some).await.ok().and_then(|entry| entry.clone())
+    }
+
+    /// Asks an upstream where nobody has, without waiting for what comes of it. Needs a tokio runtime.
+    pub fn board(&self, key: Key, upstream: &Arc<dyn Upstream>, cache: &Arc<Cache>) -> Landing {
+        match self.waiting.entry(key) {
             Slot::Occupied(slot) => slot.get().clone(),
             Slot::Vacant(slot) => {
                 let (tell, landing) = watch::channel(None);
@@ -62,8 +69,7 @@ impl Flights {
                 });
                 landing
             }
-        };
-        landing.wait_for(Option::is_some).await.ok().and_then(|entry| entry.clone())
+        }
     }
 
     /// How many questions are in flight.

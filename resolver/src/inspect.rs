@@ -59,8 +59,10 @@ pub struct Written<'a> {
 pub struct Part<'a> {
     /// The body.
     pub body: &'a Body,
-    /// Seconds since it was stored.
+    /// Seconds to take off its TTLs.
     pub age: u32,
+    /// The highest TTL to give.
+    pub ttl_max: u32,
     /// Whether no other part follows, so that its authority section is the reply's.
     pub last: bool,
 }
@@ -150,7 +152,7 @@ impl<'a> Writing<'a, '_> {
             }
             Place::Data(start, end) => Owner::Octets(self.part.body.octets((start, end))),
         };
-        let ttl = record.ttl.saturating_sub(self.part.age).min(self.judge.decision.ttl_cap);
+        let ttl = record.ttl.saturating_sub(self.part.age).min(self.part.ttl_max);
         let service = if is_service(record.rtype) { Service::read(rdata) } else { None };
         let placed = match service {
             Some(service) => self.service(&service, record, owner, ttl, reply)?,

@@ -9,6 +9,7 @@ pub mod spec;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use blocklists::name::Name;
 use policy::DocumentError;
@@ -53,6 +54,10 @@ pub struct Config {
     pub zones: Vec<(PathBuf, Option<Name>)>,
     /// Memory for cached answers, in bytes.
     pub cache_bytes: u64,
+    /// How long an answer past its time may stand in; zero never lets one.
+    pub cache_stale: Duration,
+    /// Where answers are kept over a restart.
+    pub cache_file: Option<PathBuf>,
     /// Addresses of the admin API.
     pub admin: Vec<SocketAddr>,
     /// Whether `/metrics` needs no token.
@@ -148,6 +153,8 @@ impl Config {
             records: Vec::new(),
             zones: Vec::new(),
             cache_bytes: CACHE_BYTES_DEFAULT,
+            cache_stale: resolver::limits::STALE_DEFAULT,
+            cache_file: None,
             admin: vec![ADMIN_LISTEN_DEFAULT.into()],
             metrics_open: false,
             data: PathBuf::from(STATE_DEFAULT),
@@ -215,6 +222,8 @@ impl Config {
                 })
                 .collect::<Result<_, String>>()?,
             cache_bytes: spec.cache.bytes.map_or(CACHE_BYTES_DEFAULT, |size| size.0),
+            cache_stale: spec.cache.stale.map_or(resolver::limits::STALE_DEFAULT, |span| span.0),
+            cache_file: spec.cache.file.map(|file| base.join(file)),
             admin,
             metrics_open: spec.admin.metrics == Metrics::Open,
             data: base.join(spec.data.directory.unwrap_or_else(|| PathBuf::from(STATE_DEFAULT))),
@@ -246,12 +255,6 @@ fn notices(spec: &Spec) -> Vec<String> {
     }
     if spec.upstream.case_randomisation {
         not_yet("[upstream] case_randomisation", "questions go out in lower case");
-    }
-    if spec.cache.stale.is_some() {
-        not_yet("[cache] stale", "an expired answer is not used again");
-    }
-    if spec.cache.file.is_some() {
-        not_yet("[cache] file", "the cache starts empty");
     }
     if spec.admin.tls.is_some() {
         not_yet("[admin.tls]", "the admin API is plain HTTP on loopback");

@@ -161,9 +161,9 @@ pub struct LocalZone {
 pub struct Cache {
     /// Memory for answers; default 64 MiB.
     pub bytes: Option<ByteSize>,
-    /// How long an expired answer may stand in; read and checked, in force with serve-stale.
+    /// How long an answer past its time may stand in while upstreams are slow or fail; default one day.
     pub stale: Option<Span>,
-    /// Where answers are kept over a restart; read and checked, in force with the saved cache.
+    /// Where answers are kept over a restart; without it the cache starts empty.
     pub file: Option<PathBuf>,
 }
 

@@ -29,6 +29,8 @@ mod real_clients;
 mod record;
 mod running;
 mod safe_search;
+
+mod stale;
 mod starting;
 mod targets;
 mod transports;

@@ -99,7 +99,8 @@ fn cache(page: &mut Page, facts: &Facts) {
         "Look-ups that went the slow way because a part of the cache was taken.",
     )
     .count(&[], reading.cache_contended);
-    page.counters("cache_stale_total", "Look-ups answered with data past its time.").count(&[], 0);
+    page.counters("cache_stale_total", "Look-ups answered with data past its time.")
+        .count(&[], reading.cache_stale);
 }
 
 fn upstream(page: &mut Page, facts: &Facts) {
