@@ -12,10 +12,14 @@ use super::gather::Gathered;
 use super::lines;
 use super::state::{Resolver, Views};
 use super::tree::Tree;
+use super::unite::Marker;
 use super::{CompileError, Stop};
+use crate::index::action::Stored;
 use crate::index::effect::{Change, Changes};
+use crate::index::extras::Extras;
 use crate::index::gate::Gate;
 use crate::index::hash::SuffixHashes;
+use crate::index::meaning::Meaning;
 use crate::index::table::{BITS, Parts, bits_for, buckets};
 use crate::name::NameRef;
 
@@ -30,7 +34,7 @@ const OPENINGS_MAX: usize = 1 << 22;
 pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Parts, Stop> {
     let key = seed.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
     let tree = Tree::grow(gathered, key, lines::sorted(gathered, key)?)?;
-    let mut resolver = Resolver::new();
+    let mut resolver = Resolver::new(gathered);
     let mut views = vec![Views::default(); tree.len()];
     for node in tree.top_down() {
         let node = node as usize;
@@ -41,7 +45,14 @@ pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Parts, Stop
             *slot = own;
         }
     }
-    let categories = resolver.categories(&gathered.feeds);
+    let mut marker = Marker::new(&gathered.groups, &resolver.actions, gathered.categories.len());
+    let categories: Vec<_> = resolver.standings().map(|standing| marker.numbers(standing)).collect();
+    let meaning = Meaning {
+        rtypes: gathered.rtypes.clone(),
+        marks: marker.marks,
+        actions: resolver.actions.all().iter().map(Stored::from).collect(),
+        ..Meaning::default()
+    };
     let emitter = Emitter { tree: &tree, views: &views, categories: &categories };
     let openings = emitter.openings()?;
     let (entries, effects) = emitter.entries(&openings);
@@ -68,6 +79,7 @@ pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Parts, Stop
         categories: gathered.categories.clone(),
         sources: Vec::new(),
         gate,
+        extras: Extras { meaning, ..Extras::default() },
     })
 }
 

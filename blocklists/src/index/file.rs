@@ -6,6 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::IndexError;
+use super::extras::{self, Extras};
 use super::gate::Gate;
 use super::sections::{SectionWriter, Sections, Tag, numbers};
 use super::table::{BITS, Parts, Tables};
@@ -32,7 +33,10 @@ const SOURCES: Tag = *b"sources ";
 const GATE: Tag = *b"gate    ";
 
 /// Every tag that an index may have.
-const KNOWN: [Tag; 8] = [HEAD, BUCKETS, ENTRIES, STARTS, EFFECTS, CATEGORIES, SOURCES, GATE];
+const KNOWN: [Tag; 12] = {
+    let [meaning, patterns, answers, clients] = extras::TAGS;
+    [HEAD, BUCKETS, ENTRIES, STARTS, EFFECTS, CATEGORIES, SOURCES, GATE, meaning, patterns, answers, clients]
+};
 
 /// SHA-256 of bytes, in hex.
 pub(crate) fn id_of(bytes: &[u8]) -> String {
@@ -61,6 +65,7 @@ pub(crate) fn write(parts: &Parts) -> Result<Vec<u8>, serde_json::Error> {
     writer.section(CATEGORIES, |out| out.extend(categories));
     writer.section(SOURCES, |out| out.extend(sources));
     writer.section(GATE, |out| out.extend_from_slice(gate));
+    parts.extras.write(&mut writer)?;
     Ok(writer.finish())
 }
 
@@ -83,6 +88,7 @@ pub(crate) fn read(bytes: Vec<u8>) -> Result<Tables, IndexError> {
     let tables = Tables {
         directory: sections.place(BUCKETS).unwrap_or_default(),
         entries: sections.place(ENTRIES).unwrap_or_default(),
+        extras: Extras::read(&sections, tables.categories.len())?,
         sections,
         ..tables
     };
@@ -118,8 +124,8 @@ fn check(tables: &Tables) -> Result<(), IndexError> {
     sound(tables.categories.len() <= CATEGORIES_MAX, "it has too many categories")?;
     sound(tables.categories.is_sorted_by(|a: &CategoryId, b| a < b), "its categories are not in order")?;
     let effects = tables.effect_starts.len().saturating_sub(1);
-    let known =
-        |effect: usize| tables.effect(effect).is_some_and(|effect| effect.is_sound(tables.categories.len()));
+    let numbers = tables.categories.len() + tables.extras.marks();
+    let known = |effect: usize| tables.effect(effect).is_some_and(|effect| effect.is_sound(numbers));
     sound((0..effects).all(known), "an effect is broken")?;
     let low = (1_u64 << tables.bits) - 1;
     let has_effect = |entry: &[u8; 8]| u64::from_le_bytes(*entry) & low < effects as u64;

@@ -4,13 +4,17 @@
 //! table sorted by hash holds the names at which something changes, each pointing at an effect.
 //! Everything stands in anonymous memory: no page of a file can be cold or cut short under DNS.
 
+pub(crate) mod action;
 pub(crate) mod effect;
+pub(crate) mod extras;
 mod file;
 pub(crate) mod gate;
 pub(crate) mod hash;
+pub(crate) mod meaning;
 pub(crate) mod sections;
 pub(crate) mod table;
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -23,6 +27,7 @@ use crate::source::Source;
 use effect::Asked;
 use table::Tables;
 
+pub use action::{Record, Stored as EntryAction};
 pub(crate) use file::write;
 
 /// Why bytes are not a usable index.
@@ -60,6 +65,21 @@ impl Found {
     /// On no list.
     pub const NOTHING: Self =
         Self { here: CategorySet::EMPTY, below: CategorySet::EMPTY, opens_below: false };
+}
+
+/// What an index has of one address; of most nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Listing(u32);
+
+impl Listing {
+    /// On no list.
+    pub const NOTHING: Self = Self(0);
+
+    /// Whether it is on any list.
+    #[must_use]
+    pub fn is_something(self) -> bool {
+        self.0 != 0
+    }
 }
 
 /// A source as the index was compiled from it.
@@ -149,9 +169,95 @@ impl Index {
         &self.tables.sources
     }
 
-    /// What is listed of a name. No allocation; time grows with listed ancestors, not with labels.
+    /// What is listed of a name, for questions of one type over UDP. No allocation; time grows with
+    /// listed ancestors, not with labels.
     #[must_use]
-    pub fn find(&self, name: NameRef<'_>) -> Found {
+    pub fn find(&self, name: NameRef<'_>, rtype: u16) -> Found {
+        self.find_over(name, rtype, false)
+    }
+
+    /// The same over UDP, or over a stream (TCP), where entries that want to be asked over TCP say
+    /// nothing.
+    #[must_use]
+    pub fn find_over(&self, name: NameRef<'_>, rtype: u16, stream: bool) -> Found {
+        let found = self.listed(name);
+        if self.tables.extras.may_change(&found) {
+            return self.tables.extras.resolve(name, rtype, stream, &found);
+        }
+        found
+    }
+
+    /// How the entries that put a name in a category want a block by it answered: a number for
+    /// [`action`](Self::action). `None` when they leave it to the policy.
+    #[must_use]
+    pub fn action_of(&self, name: NameRef<'_>, rtype: u16, stream: bool, category: u16) -> Option<u16> {
+        self.tables.extras.action(name, rtype, stream, &self.listed(name), category)
+    }
+
+    /// The action of a number.
+    #[must_use]
+    pub fn action(&self, number: u16) -> Option<&EntryAction> {
+        self.tables.extras.meaning.actions.get(usize::from(number))
+    }
+
+    /// Whether some entry wants to be asked over TCP, and so says nothing there.
+    #[must_use]
+    pub fn has_tcp_only(&self) -> bool {
+        self.tables.extras.meaning.actions.contains(&EntryAction::TcpOnly)
+    }
+
+    /// What lists have of an address of an answer.
+    #[must_use]
+    pub fn answer_listing(&self, address: IpAddr) -> Listing {
+        Listing(self.tables.extras.answers.set_of(address))
+    }
+
+    /// What lists have of a client's address; the same for all its questions.
+    #[must_use]
+    pub fn client_listing(&self, address: IpAddr) -> Listing {
+        Listing(self.tables.extras.clients.set_of(address))
+    }
+
+    /// The categories of an answer's address.
+    #[must_use]
+    pub fn addresses_of(&self, address: IpAddr) -> CategorySet {
+        let answers = &self.tables.extras.answers;
+        answers.categories(answers.set_of(address))
+    }
+
+    /// The categories that a client's address adds to whatever it asks for.
+    #[must_use]
+    pub fn clients_of(&self, address: IpAddr) -> CategorySet {
+        self.client_categories(self.client_listing(address))
+    }
+
+    /// The categories of a client's listing.
+    #[must_use]
+    pub fn client_categories(&self, listing: Listing) -> CategorySet {
+        self.tables.extras.clients.categories(listing.0)
+    }
+
+    /// The categories of an answer's listing.
+    #[must_use]
+    pub fn answer_categories(&self, listing: Listing) -> CategorySet {
+        self.tables.extras.answers.categories(listing.0)
+    }
+
+    /// How a listed address wants a block by a category answered, as in
+    /// [`action_of`](Self::action_of): `client` says of which kind the listing is.
+    #[must_use]
+    pub fn address_action(&self, listing: Listing, client: bool, category: u16) -> Option<u16> {
+        let addresses = if client { &self.tables.extras.clients } else { &self.tables.extras.answers };
+        let actions = &addresses.listed(listing.0)?.actions;
+        actions.iter().find(|(of, _)| *of == category).map(|(_, action)| *action)
+    }
+
+    /// All addresses of answers, for exports.
+    pub(crate) fn answers(&self) -> &crate::addresses::Addresses {
+        &self.tables.extras.answers
+    }
+
+    fn listed(&self, name: NameRef<'_>) -> Found {
         let wire = name.wire();
         let starts = name.label_starts();
         let mut hash = self.tables.key;
@@ -205,7 +311,7 @@ mod tests {
     fn an_empty_index_lists_nothing() {
         let index = Index::empty();
         let name = Name::parse("a.b.example").unwrap();
-        assert_eq!(index.find(name.as_ref()), Found::NOTHING);
-        assert_eq!(index.find(Name::root().as_ref()), Found::NOTHING);
+        assert_eq!(index.find(name.as_ref(), 1), Found::NOTHING);
+        assert_eq!(index.find(Name::root().as_ref(), 1), Found::NOTHING);
     }
 }

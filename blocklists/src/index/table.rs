@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::IndexedSource;
 use super::effect::Effect;
+use super::extras::Extras;
 use super::gate::Gate;
 use super::sections::Sections;
 use crate::category::CategoryId;
@@ -37,6 +38,8 @@ pub(crate) struct Parts {
     pub(crate) sources: Vec<IndexedSource>,
     /// Hashes of all entries and their ancestors.
     pub(crate) gate: Gate,
+    /// Marks, patterns, addresses.
+    pub(crate) extras: Extras,
 }
 
 /// Everything an index holds, as it stands in memory: the file, and what is read out of it once.
@@ -56,6 +59,7 @@ pub(crate) struct Tables {
     pub(crate) categories: Vec<CategoryId>,
     pub(crate) sources: Vec<IndexedSource>,
     pub(crate) gate: Gate,
+    pub(crate) extras: Extras,
 }
 
 impl Tables {
@@ -73,6 +77,7 @@ impl Tables {
             categories: Vec::new(),
             sources: Vec::new(),
             gate: Gate::CLOSED,
+            extras: Extras::default(),
         }
     }
 
@@ -114,7 +119,7 @@ impl Tables {
             + size_of_val(&*self.effect_starts)
             + size_of_val(&*self.effect_words)
             + self.gate.as_bytes().len();
-        bytes as u64
+        bytes as u64 + self.extras.bytes()
     }
 }
 

@@ -6,9 +6,10 @@ mod assemble;
 use std::sync::Arc;
 
 use blocklists::category::{CategoryId, CategorySet};
-use blocklists::index::Index;
+use blocklists::index::{EntryAction, Index};
 use blocklists::name::{Name, NameRef};
 
+use crate::address::unmapped;
 use crate::client::{Asker, Client, Question, World};
 use crate::decision::{Decision, Hop, Inspection, Reason, ReasonId};
 use crate::identify::Identities;
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub(crate) services: CategorySet,
     pub(crate) locked: CategorySet,
     pub(crate) targets: CategorySet,
+    /// Some entry of a list has no say over TCP.
+    pub(crate) has_tcp_only: bool,
     pub(crate) ready: bool,
     pub(crate) network_ids: Vec<String>,
     pub(crate) policy_ids: Vec<String>,
@@ -80,7 +83,8 @@ impl Snapshot {
     /// Who asks (design section 5, step 2).
     #[must_use]
     pub fn client(&self, asker: &Asker) -> Client {
-        self.identities.client(asker)
+        let client = self.identities.client(asker);
+        Client { listed: self.index.client_listing(unmapped(asker.source)), ..client }
     }
 
     /// Decides one question (steps 3 to 14), without allocation.
@@ -96,9 +100,15 @@ impl Snapshot {
     }
 
     /// Judges one thing that the answer to an allowed question points at (step 15). `first` is what
-    /// [`decide`](Self::decide) said about the question, `asked` its name.
+    /// [`decide`](Self::decide) said about the question `asked`.
     #[must_use]
-    pub fn inspect(&self, client: &Client, first: &Decision, asked: NameRef<'_>, hop: Hop<'_>) -> Inspection {
+    pub fn inspect(
+        &self,
+        client: &Client,
+        first: &Decision,
+        asked: &Question<'_>,
+        hop: Hop<'_>,
+    ) -> Inspection {
         self.inspect_hop(client, first, asked, hop)
     }
 
@@ -176,6 +186,18 @@ impl Snapshot {
     #[must_use]
     pub fn target(&self, number: u16) -> &Name {
         self.safe_search.target(number)
+    }
+
+    /// How an entry wants its block answered; the number is that of [`BlockStyle::Data`](crate::BlockStyle::Data).
+    #[must_use]
+    pub fn entry_action(&self, number: u16) -> Option<&EntryAction> {
+        self.index.action(number)
+    }
+
+    /// The upstream group that resolves a name; 0 is the default group.
+    #[must_use]
+    pub fn upstream_of(&self, name: NameRef<'_>) -> u16 {
+        assemble::forward_of(&self.names, name)
     }
 
     /// Sentences for people: device and group policies that are not applied because they are
