@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use blocklists::category::CategoryId;
 use blocklists::name::Name;
-use blocklists::source::{Format, Location, Source, Trust};
+use blocklists::source::{Actions, Format, Location, Source, Trust};
 use blocklists_update::{Lists, LoadedFrom, Outcome, SourceStatus, State, is_compiled_from};
 use tempfile::TempDir;
 
@@ -73,6 +73,7 @@ fn source(id: &str, category: &str, location: Location) -> Source {
         map: BTreeMap::new(),
         licence: None,
         locked: false,
+        actions: Actions::Entry,
     }
 }
 
