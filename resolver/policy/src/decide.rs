@@ -23,7 +23,7 @@ mod answer;
 mod words;
 
 use blocklists::category::CategorySet;
-use blocklists::index::Found;
+use blocklists::index::{Found, Probe};
 use blocklists::name::NameRef;
 
 use crate::client::{Client, Question, Standing};
@@ -100,13 +100,14 @@ impl Snapshot {
         &self,
         client: &Client,
         question: &Question<'_>,
+        probe: Option<&Probe>,
         trace: &mut T,
     ) -> Decision {
         trace.step(2, "who asks", || words::client(self, client));
         if client.standing == Standing::Stranger {
             return self.refuse(ReasonId::UnknownClient);
         }
-        let case = self.case(client.policy, question.name);
+        let case = self.case_probed(client.policy, question.name, probe);
         if !self.ready {
             trace.step(3, "lists", || "there is no usable index yet: core names only".to_owned());
             return case.core(trace).unwrap_or_else(|| self.refuse(ReasonId::NotReady));
@@ -125,10 +126,17 @@ impl Snapshot {
 
     /// Looks a name up, in the names map and in the index.
     pub(crate) fn case<'a>(&'a self, policy: u16, name: NameRef<'a>) -> Case<'a> {
+        self.case_probed(policy, name, None)
+    }
+
+    fn case_probed<'a>(&'a self, policy: u16, name: NameRef<'a>, probe: Option<&Probe>) -> Case<'a> {
         let number = self.known_policy(policy);
         let mut said = Said::default();
         let known = self.names.facts(name, number, |fact| said.note(fact));
-        let found = self.index.find(name);
+        let found = match probe {
+            Some(probe) => self.index.find_probed(name, probe),
+            None => self.index.find(name),
+        };
         Case {
             snapshot: self,
             number,
