@@ -23,7 +23,7 @@ mod answer;
 mod words;
 
 use blocklists::category::CategorySet;
-use blocklists::index::{Found, Listing};
+use blocklists::index::{Found, Listing, Probe};
 use blocklists::name::NameRef;
 
 use crate::client::{Client, Question, Standing};
@@ -105,13 +105,14 @@ impl Snapshot {
         &self,
         client: &Client,
         question: &Question<'_>,
+        probe: Option<&Probe>,
         trace: &mut T,
     ) -> Decision {
         trace.step(2, "who asks", || words::client(self, client));
         if client.standing == Standing::Stranger {
             return self.refuse(ReasonId::UnknownClient);
         }
-        let case = self.case(client, question);
+        let case = self.case(client, question, probe);
         if !self.ready {
             trace.step(3, "lists", || "there is no usable index yet: core names only".to_owned());
             return case.core(trace).unwrap_or_else(|| self.refuse(ReasonId::NotReady));
@@ -129,8 +130,8 @@ impl Snapshot {
     }
 
     /// Looks a question up, in the names map and in the index, with what lists say of the client.
-    fn case<'a>(&'a self, client: &Client, question: &Question<'a>) -> Case<'a> {
-        let mut case = self.case_of(client, question.name, question.rtype);
+    fn case<'a>(&'a self, client: &Client, question: &Question<'a>, probe: Option<&Probe>) -> Case<'a> {
+        let mut case = self.case_probed(client, question.name, question.rtype, probe);
         if client.listed.is_something() {
             case.add_client(client.listed);
         }
@@ -139,11 +140,24 @@ impl Snapshot {
 
     /// Looks a name up, whoever asks.
     pub(crate) fn case_of<'a>(&'a self, client: &Client, name: NameRef<'a>, rtype: u16) -> Case<'a> {
+        self.case_probed(client, name, rtype, None)
+    }
+
+    fn case_probed<'a>(
+        &'a self,
+        client: &Client,
+        name: NameRef<'a>,
+        rtype: u16,
+        probe: Option<&Probe>,
+    ) -> Case<'a> {
         let number = self.known_policy(client.policy);
         let mut said = Said::default();
         let known = self.names.facts(name, number, |fact| said.note(fact));
         let verbs = self.verbs(number);
-        let mut found = self.index.find_over(name, rtype, client.stream);
+        let mut found = match probe {
+            Some(probe) => self.index.find_probed(name, rtype, client.stream, probe),
+            None => self.index.find_over(name, rtype, client.stream),
+        };
         if client.stream && self.has_tcp_only {
             // What may never be had may not be had over TCP either.
             let closed = self.locked.union(&verbs.sealed);

@@ -6,7 +6,7 @@ mod assemble;
 use std::sync::Arc;
 
 use blocklists::category::{CategoryId, CategorySet};
-use blocklists::index::{EntryAction, Index};
+use blocklists::index::{EntryAction, Index, Probe};
 use blocklists::name::{Name, NameRef};
 
 use crate::address::unmapped;
@@ -90,13 +90,31 @@ impl Snapshot {
     /// Decides one question (steps 3 to 14), without allocation.
     #[must_use]
     pub fn decide(&self, client: &Client, question: &Question<'_>) -> Decision {
-        self.decide_with(client, question, &mut Silent)
+        self.decide_with(client, question, None, &mut Silent)
+    }
+
+    /// The hashes of a name, computed once for [`warm`](Self::warm) and
+    /// [`decide_probed`](Self::decide_probed).
+    #[must_use]
+    pub fn probe(&self, name: NameRef<'_>) -> Probe {
+        self.index.probe(name)
+    }
+
+    /// Pulls into the processor's caches what deciding these names will touch, all at once.
+    pub fn warm(&self, probes: &[Probe]) {
+        self.index.warm(probes);
+    }
+
+    /// As [`decide`](Self::decide), with the name's hashes computed before.
+    #[must_use]
+    pub fn decide_probed(&self, client: &Client, question: &Question<'_>, probe: &Probe) -> Decision {
+        self.decide_with(client, question, Some(probe), &mut Silent)
     }
 
     /// The same, telling every step considered.
     #[must_use]
     pub fn decide_traced(&self, client: &Client, question: &Question<'_>, trace: &mut Trace) -> Decision {
-        self.decide_with(client, question, trace)
+        self.decide_with(client, question, None, trace)
     }
 
     /// Judges one thing that the answer to an allowed question points at (step 15). `first` is what
