@@ -65,6 +65,11 @@ impl Naive {
         let Location::Path(path) = &source.location else {
             return Err(format!("{}: only lists on this machine are compared", source.id).into());
         };
+        if matches!(source.format, Format::Dnsmasq | Format::Rpz) {
+            return Err(
+                format!("{}: the naive matcher does not read {}", source.id, source.format.as_str()).into()
+            );
+        }
         let number = self.sources;
         self.sources += 1;
         let mut cancelled = Vec::new();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use blocklists::name::{Name, NameRef};
-use policy::{Decision, Question, Snapshot, Target, Verdict};
+use policy::{BlockStyle, Decision, Question, Snapshot, Target, Verdict};
 use tokio::time::timeout;
 
 use crate::answer;
@@ -277,7 +277,7 @@ impl Engine {
             recorder.looked(CacheLook::Hit);
         }
         self.record(&case, &case.event(peer, &decision, path, out), now, recorder);
-        Fast::Reply(path)
+        if is_dropped(&decision) { Fast::Drop } else { Fast::Reply(path) }
     }
 
     /// Answers any packet, waiting for others where it has to; `None` when no reply is due. Needs a
@@ -305,6 +305,9 @@ impl Engine {
                     recorder.looked(CacheLook::Hit);
                 }
                 self.record(&case, &event, now, &mut recorder);
+                if is_dropped(&decision) {
+                    return None;
+                }
                 recorder.took(path, took, 1);
             }
         }
@@ -335,6 +338,9 @@ impl Engine {
         let Case { query, decision, live, .. } = case;
         let page = self.settings.block_page;
         match decision.verdict {
+            Verdict::Block(_) if case.target().is_some() && query.recursion_desired => {
+                return self.cached(case, now, out);
+            }
             Verdict::Block(_) | Verdict::Refuse => {
                 answer::deny(query, decision, &live.snapshot, page, out);
             }
@@ -494,6 +500,11 @@ fn tallies(counters: &Counters, events: &EventRing, snapshot: &Snapshot) -> Arc<
 /// Seconds since 1970; 0 before it.
 fn unix() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Whether a list's entry wants the question left without an answer. It was counted like any block.
+fn is_dropped(decision: &Decision) -> bool {
+    decision.verdict == Verdict::Block(BlockStyle::Drop)
 }
 
 #[cfg(test)]

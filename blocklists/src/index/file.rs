@@ -3,20 +3,26 @@
 //! All numbers are little-endian. Reading trusts nothing: each offset is checked against the table
 //! it points into before an index exists.
 
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+
 use sha2::{Digest, Sha256};
 
 use super::IndexError;
-use super::gate::Gate;
+use super::extras::{self, Extras};
 use super::sections::{SectionWriter, Sections, Tag, numbers};
-use super::table::{BITS, Parts, Tables};
+use super::table::{Effects, Parts, RECORD, Tables, free_bits, start};
 use crate::category::{CATEGORIES_MAX, CategoryId};
 
 /// What an index file starts with.
 const MAGIC: Tag = *b"SGINDEX\n";
 
-/// Key, number of names, bits of the directory.
+/// Key, and number of names.
 const HEAD: Tag = *b"head    ";
-/// Where each bucket starts among the entries.
+/// One record a bucket.
 const BUCKETS: Tag = *b"buckets ";
 /// The entries.
 const ENTRIES: Tag = *b"entries ";
@@ -28,15 +34,54 @@ const EFFECTS: Tag = *b"effects ";
 const CATEGORIES: Tag = *b"categors";
 /// What it was compiled from, JSON.
 const SOURCES: Tag = *b"sources ";
-/// The gate.
-const GATE: Tag = *b"gate    ";
 
 /// Every tag that an index may have.
-const KNOWN: [Tag; 8] = [HEAD, BUCKETS, ENTRIES, STARTS, EFFECTS, CATEGORIES, SOURCES, GATE];
+const KNOWN: [Tag; 11] = {
+    let [meaning, patterns, answers, clients] = extras::TAGS;
+    [HEAD, BUCKETS, ENTRIES, STARTS, EFFECTS, CATEGORIES, SOURCES, meaning, patterns, answers, clients]
+};
+
+/// Bytes that are read before they are hashed.
+const CHUNK: usize = 1 << 20;
 
 /// SHA-256 of bytes, in hex.
 pub(crate) fn id_of(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+/// A whole file and the SHA-256 of it, in hex. One thread reads into the buffer that the index will
+/// stand in, another hashes what is there already.
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn load(path: &Path) -> io::Result<(Vec<u8>, String)> {
+    let mut file = File::open(path)?;
+    let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let mut bytes = vec![0; length];
+    let digest = {
+        let (send, receive) = mpsc::channel::<&[u8]>();
+        let chunks = bytes.chunks_mut(CHUNK);
+        thread::scope(|scope| {
+            let reader = scope.spawn(move || {
+                for chunk in chunks {
+                    file.read_exact(chunk)?;
+                    if send.send(chunk).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            });
+            let mut hasher = Sha256::new();
+            receive.iter().for_each(|chunk| hasher.update(chunk));
+            reader.join().unwrap_or_else(|_| Err(io::Error::other("the reading thread ended")))?;
+            Ok::<_, io::Error>(hasher.finalize())
+        })?
+    };
+    Ok((bytes, hex(&digest)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes an index; the same parts give the same bytes.
@@ -46,21 +91,19 @@ pub(crate) fn id_of(bytes: &[u8]) -> String {
 pub(crate) fn write(parts: &Parts) -> Result<Vec<u8>, serde_json::Error> {
     let categories = serde_json::to_vec(&parts.categories)?;
     let sources = serde_json::to_vec(&parts.sources)?;
-    let gate = parts.gate.as_bytes();
-    let room = parts.directory.len() * 4 + parts.entries.len() * 8 + gate.len() + sources.len();
+    let room = parts.records.len() * RECORD + parts.entries.len() * 8 + sources.len();
     let mut writer = SectionWriter::new(MAGIC, room + parts.effect_words.len() * 8 + categories.len() + 4096);
     writer.section(HEAD, |out| {
         out.extend_from_slice(&parts.key.to_le_bytes());
         out.extend_from_slice(&parts.names.to_le_bytes());
-        out.extend_from_slice(&parts.bits.to_le_bytes());
     });
-    writer.section(BUCKETS, |out| out.extend(parts.directory.iter().flat_map(|number| number.to_le_bytes())));
-    writer.section(ENTRIES, |out| out.extend(parts.entries.iter().flat_map(|number| number.to_le_bytes())));
-    writer.section(STARTS, |out| out.extend(parts.effect_starts.iter().flat_map(|at| at.to_le_bytes())));
-    writer.section(EFFECTS, |out| out.extend(parts.effect_words.iter().flat_map(|word| word.to_le_bytes())));
+    writer.section(BUCKETS, |out| out.extend_from_slice(parts.records.as_flattened()));
+    writer.section(ENTRIES, |out| parts.entries.iter().for_each(|entry| out.extend(entry.to_le_bytes())));
+    writer.section(STARTS, |out| parts.effect_starts.iter().for_each(|at| out.extend(at.to_le_bytes())));
+    writer.section(EFFECTS, |out| parts.effect_words.iter().for_each(|word| out.extend(word.to_le_bytes())));
     writer.section(CATEGORIES, |out| out.extend(categories));
     writer.section(SOURCES, |out| out.extend(sources));
-    writer.section(GATE, |out| out.extend_from_slice(gate));
+    parts.extras.write(&mut writer)?;
     Ok(writer.finish())
 }
 
@@ -71,18 +114,20 @@ pub(crate) fn write(parts: &Parts) -> Result<Vec<u8>, serde_json::Error> {
 pub(crate) fn read(bytes: Vec<u8>) -> Result<Tables, IndexError> {
     let sections = Sections::read(bytes, MAGIC, &KNOWN)?;
     let tables = Tables {
-        effect_starts: numbers(sections.need(STARTS)?, u32::from_le_bytes)?,
-        effect_words: numbers(sections.need(EFFECTS)?, u16::from_le_bytes)?,
+        effects: Effects {
+            starts: numbers(sections.need(STARTS)?, u32::from_le_bytes)?,
+            words: numbers(sections.need(EFFECTS)?, u16::from_le_bytes)?,
+        },
         categories: serde_json::from_slice(sections.need(CATEGORIES)?)
             .map_err(|_| IndexError::Damaged("its categories cannot be read"))?,
         sources: serde_json::from_slice(sections.need(SOURCES)?)
             .map_err(|_| IndexError::Damaged("its sources cannot be read"))?,
-        gate: Gate::from_bytes(sections.need(GATE)?).ok_or(IndexError::Damaged("its gate cannot be read"))?,
         ..head(&sections)?
     };
     let tables = Tables {
-        directory: sections.place(BUCKETS).unwrap_or_default(),
+        records: sections.place(BUCKETS).unwrap_or_default(),
         entries: sections.place(ENTRIES).unwrap_or_default(),
+        extras: Extras::read(&sections, tables.categories.len())?,
         sections,
         ..tables
     };
@@ -92,44 +137,45 @@ pub(crate) fn read(bytes: Vec<u8>) -> Result<Tables, IndexError> {
 
 /// What the head says, in tables that hold nothing else yet.
 fn head(sections: &Sections) -> Result<Tables, IndexError> {
-    let short = IndexError::Damaged("its head is not whole");
-    let head = sections.need(HEAD)?;
-    let Some((key, rest)) = head.split_first_chunk() else { return Err(short) };
-    let Some((names, rest)) = rest.split_first_chunk() else { return Err(short) };
-    let (Some(bits), true) = (rest.first_chunk(), rest.len() == 4) else { return Err(short) };
+    let (Some(([key, names], [])), records) =
+        (sections.need(HEAD)?.as_chunks().0.split_first_chunk(), sections.need(BUCKETS)?.len() / RECORD)
+    else {
+        return Err(IndexError::Damaged("its head is not whole"));
+    };
+    let buckets = u32::try_from(records).ok().and_then(|records| records.checked_sub(1));
+    let buckets = buckets.filter(|&buckets| buckets > 0);
     Ok(Tables {
         key: u64::from_le_bytes(*key),
         names: u64::from_le_bytes(*names),
-        bits: u32::from_le_bytes(*bits),
+        buckets: buckets.ok_or(IndexError::Damaged("it has no buckets"))?,
         ..Tables::empty()
     })
 }
 
 fn check(tables: &Tables) -> Result<(), IndexError> {
     let sound = |holds: bool, why: &'static str| if holds { Ok(()) } else { Err(IndexError::Damaged(why)) };
-    sound(BITS.contains(&tables.bits), "its directory has an impossible width")?;
-    let (directory, entries) = (tables.directory(), tables.entries());
-    let whole = tables.directory.len() % 4 == 0 && tables.entries.len() % 8 == 0;
-    sound(whole && directory.len() as u64 == (1 << tables.bits) + 1, "its directory is not whole")?;
-    let starts = directory.iter().map(|start| u32::from_le_bytes(*start));
-    sound(covers(starts, entries.len()), "its directory points outside the entries")?;
-    let starts = tables.effect_starts.iter().copied();
-    sound(covers(starts, tables.effect_words.len()), "its effects are not whole")?;
+    let (records, entries) = (tables.records(), tables.entries());
+    let whole = tables.records.len().is_multiple_of(RECORD) && tables.entries.len().is_multiple_of(8);
+    sound(whole, "a table ends inside a number")?;
+    sound(covers(records.iter().map(start), entries.len()), "its buckets point outside the entries")?;
+    let effects = &tables.effects;
+    let starts = effects.starts.iter().map(|&start| start as usize);
+    sound(covers(starts, effects.words.len()), "its effects are not whole")?;
     sound(tables.categories.len() <= CATEGORIES_MAX, "it has too many categories")?;
     sound(tables.categories.is_sorted_by(|a: &CategoryId, b| a < b), "its categories are not in order")?;
-    let effects = tables.effect_starts.len().saturating_sub(1);
-    let known =
-        |effect: usize| tables.effect(effect).is_some_and(|effect| effect.is_sound(tables.categories.len()));
-    sound((0..effects).all(known), "an effect is broken")?;
-    let low = (1_u64 << tables.bits) - 1;
-    let has_effect = |entry: &[u8; 8]| u64::from_le_bytes(*entry) & low < effects as u64;
-    sound(entries.iter().all(has_effect), "an entry has no effect")
+    let numbers = tables.categories.len() + tables.extras.marks();
+    let known = |effect: usize| effects.get(effect).is_some_and(|effect| effect.is_sound(numbers));
+    sound((0..effects.len()).all(known), "an effect is broken")?;
+    let low = free_bits(tables.buckets);
+    // All of them, without an early end: many at a time.
+    let highest = entries.iter().map(|entry| u64::from_le_bytes(*entry) & low).max();
+    sound(highest.is_none_or(|highest| highest < effects.len() as u64), "an entry has no effect")
 }
 
 /// Whether these are rising offsets from 0 to exactly `end`.
-fn covers(mut starts: impl Iterator<Item = u32>, end: usize) -> bool {
+fn covers(mut starts: impl Iterator<Item = usize>, end: usize) -> bool {
     let mut last = 0;
     starts.next() == Some(0)
         && starts.all(|start| std::mem::replace(&mut last, start) <= start)
-        && last as usize == end
+        && last == end
 }

@@ -28,22 +28,6 @@ pub struct Rule<'a> {
     pub action: Action<'a>,
 }
 
-impl<'a> Rule<'a> {
-    /// A plain entry: this subject is listed.
-    #[must_use]
-    pub fn listing(subject: Subject<'a>) -> Self {
-        Self {
-            subject,
-            exception: false,
-            important: false,
-            cancels: false,
-            types: None,
-            spared: &[],
-            action: Action::Policy,
-        }
-    }
-}
-
 /// What an entry speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Subject<'a> {
@@ -100,9 +84,10 @@ impl Types {
 }
 
 /// How a question that a rule blocks is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Action<'a> {
     /// As the client's policy answers blocks: the entry has nothing to say about it.
+    #[default]
     Policy,
     /// The name does not exist (NXDOMAIN).
     NxDomain,

@@ -9,6 +9,9 @@ use blocklists::report::SourceReport;
 use blocklists::source::Source;
 use blocklists::upkeep::Upkeep;
 
+/// The record type that canaries are asked for: A (RFC 1035 section 3.2.2).
+const ADDRESS: u16 = 1;
+
 /// Bytes from the start that are looked at.
 pub(crate) const HEAD: usize = 1024;
 /// Share of a list's lines, in percent, that must be of a known form.
@@ -97,7 +100,7 @@ pub(crate) fn holds_canaries(
     entries: u64,
     alone: &Index,
 ) -> Result<(), String> {
-    let holds = |name: &Name| !alone.find(name.as_ref()).here.is_empty();
+    let holds = |name: &Name| !alone.find(name.as_ref(), ADDRESS).here.is_empty();
     if let Some(name) = upkeep.canary.iter().find(|name| !holds(name)) {
         return Err(format!("it does not block {name}, which it must (`canary` of this source)"));
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use blocklists::category::CategoryId;
 use blocklists::name::Name;
-use blocklists::source::{Format, Location, Source, Trust};
+use blocklists::source::{Actions, Format, Location, Source, Trust};
 use blocklists_update::{Lists, LoadedFrom, Outcome, SourceStatus, State, is_compiled_from};
 use tempfile::TempDir;
 
@@ -46,7 +46,7 @@ impl School {
 
     fn lists(&self, name: &str) -> bool {
         let (index, _) = self.lists.load_best().unwrap();
-        !index.find(Name::parse(name).unwrap().as_ref()).here.is_empty()
+        !index.find(Name::parse(name).unwrap().as_ref(), 1).here.is_empty()
     }
 
     fn item(&self, id: &str) -> SourceStatus {
@@ -73,6 +73,7 @@ fn source(id: &str, category: &str, location: Location) -> Source {
         map: BTreeMap::new(),
         licence: None,
         locked: false,
+        actions: Actions::Entry,
     }
 }
 

@@ -9,7 +9,7 @@ mod verb_word;
 
 use std::collections::BTreeMap;
 
-use blocklists::source::{Format, Span, Trust};
+use blocklists::source::{Actions, Format, Span, Trust};
 use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
@@ -138,6 +138,8 @@ pub struct WrittenSource {
     pub map: BTreeMap<String, Text>,
     /// Under which terms it is given.
     pub licence: Option<String>,
+    /// Who says how its entries are answered; only for `rpz`.
+    pub actions: Option<Actions>,
 }
 
 /// `[[category]]`.

@@ -181,6 +181,9 @@ fn source_of(document: &Document, base: &Path, written: &WrittenSource) -> Resul
         }
         (Some(_), _) => {}
     }
+    if written.actions.is_some() && written.format != Format::Rpz {
+        return Err(wrong("has `actions`, which only rpz sources have: others do not say how to answer"));
+    }
     let location = match (&written.url, &written.path) {
         (Some(url), None) => Location::Url(checked_url(document, url)?),
         (None, Some(path)) => Location::Path(base.join(path.get_ref())),
@@ -200,6 +203,7 @@ fn source_of(document: &Document, base: &Path, written: &WrittenSource) -> Resul
         map,
         licence: written.licence.clone(),
         locked: false,
+        actions: written.actions.unwrap_or_default(),
     })
 }
 
