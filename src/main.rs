@@ -17,6 +17,7 @@ mod control;
 mod doctor;
 mod record;
 mod saved_cache;
+mod schedule;
 mod service;
 mod state;
 mod wiring;

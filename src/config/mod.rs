@@ -4,6 +4,7 @@
 //! in one sentence that names file, line, column and the nearest right key.
 
 pub mod document;
+mod lists;
 pub mod parts;
 pub mod spec;
 
@@ -17,6 +18,7 @@ use resolver::local::LocalRecord;
 use resolver::upstream::{Class, Server, ServerAddress, surprises};
 use thiserror::Error;
 
+pub use lists::ListsPlan;
 use spec::{Listen, Metrics, Mode, Spec, Strategy};
 
 /// Memory for cached answers when the file says nothing.
@@ -58,6 +60,8 @@ pub struct Config {
     pub cache_stale: Duration,
     /// Where answers are kept over a restart.
     pub cache_file: Option<PathBuf>,
+    /// How block lists are fetched, and when they go live.
+    pub lists: ListsPlan,
     /// Addresses of the admin API.
     pub admin: Vec<SocketAddr>,
     /// Whether `/metrics` needs no token.
@@ -155,6 +159,7 @@ impl Config {
             cache_bytes: CACHE_BYTES_DEFAULT,
             cache_stale: resolver::limits::STALE_DEFAULT,
             cache_file: None,
+            lists: ListsPlan::default(),
             admin: vec![ADMIN_LISTEN_DEFAULT.into()],
             metrics_open: false,
             data: PathBuf::from(STATE_DEFAULT),
@@ -224,6 +229,7 @@ impl Config {
             cache_bytes: spec.cache.bytes.map_or(CACHE_BYTES_DEFAULT, |size| size.0),
             cache_stale: spec.cache.stale.map_or(resolver::limits::STALE_DEFAULT, |span| span.0),
             cache_file: spec.cache.file.map(|file| base.join(file)),
+            lists: ListsPlan::from_spec(spec.lists, &base),
             admin,
             metrics_open: spec.admin.metrics == Metrics::Open,
             data: base.join(spec.data.directory.unwrap_or_else(|| PathBuf::from(STATE_DEFAULT))),

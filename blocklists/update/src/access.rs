@@ -12,6 +12,8 @@ use blocklists::read::SOURCE_BYTES_MAX;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::fetch::Fetcher;
+
 /// Longest credentials or certificate file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
@@ -27,6 +29,16 @@ pub struct Access {
     pub ca: Option<PathBuf>,
     /// How long and how much a provider may send.
     pub bounds: Bounds,
+}
+
+impl Access {
+    /// Whether every part of it can be used.
+    ///
+    /// # Errors
+    /// [`AccessError`] for the first that cannot.
+    pub fn check(&self) -> Result<(), AccessError> {
+        Fetcher::new(self).map(drop)
+    }
 }
 
 /// Bounds of one fetch. A provider that is slow, endless or silent ends at one of them.

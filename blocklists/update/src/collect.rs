@@ -31,8 +31,12 @@ pub(crate) struct Task<'a> {
 /// What came of it, by the caller's place.
 pub(crate) type Outcome = (usize, Result<Taken, NoCopy>);
 
-/// Takes a copy of each. The order of the outcomes is that of their arrival.
-pub(crate) fn take_all(tasks: Vec<Task<'_>>, copies: &Path, fetcher: &Fetcher) -> Vec<Outcome> {
+/// Takes a copy of each; `fetcher` is the sentence why nothing can be fetched, when that is so. The order of the outcomes is that of their arrival.
+pub(crate) fn take_all(
+    tasks: Vec<Task<'_>>,
+    copies: &Path,
+    fetcher: &Result<Fetcher, String>,
+) -> Vec<Outcome> {
     let mut hosts: Vec<(&str, Vec<Task<'_>>)> = Vec::new();
     for task in tasks {
         let host = match &task.source.location {

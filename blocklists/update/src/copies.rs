@@ -45,7 +45,7 @@ pub(crate) fn take(
     proof: Option<&Proof>,
     known: Option<&Fetched>,
     copies: &Path,
-    fetcher: &Fetcher,
+    fetcher: &Result<Fetcher, String>,
 ) -> Result<Taken, NoCopy> {
     let mut copy = Copy::new(copies)?;
     let mut fetched = None;
@@ -60,6 +60,7 @@ pub(crate) fn take(
             copy.fill(&mut file)?;
         }
         Location::Url(url) => {
+            let fetcher = fetcher.as_ref().map_err(NoCopy::source)?;
             let proof_name = proof.map(|proof| proof::name(proof).to_owned());
             let known = known.filter(|known| {
                 let is_whole = is_whole(&copies.join(&known.copy)).unwrap_or(false);

@@ -8,8 +8,6 @@ use blocklists::compile::CompileError;
 use blocklists::index::IndexError;
 use thiserror::Error;
 
-use crate::access::AccessError;
-
 /// Why an update, or a look at the lists directory, did not come about.
 #[derive(Debug, Error)]
 pub enum UpdateError {
@@ -25,9 +23,6 @@ pub enum UpdateError {
         /// What the system said.
         error: io::Error,
     },
-    /// A file that `[lists]` names cannot be used.
-    #[error("[lists]: {0}")]
-    Access(#[from] AccessError),
     /// There is nothing to go back to.
     #[error("{0}")]
     NoWayBack(&'static str),

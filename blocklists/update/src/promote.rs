@@ -5,6 +5,7 @@
 
 use blocklists::compile::Compiled;
 use blocklists::index::Index;
+use serde::Serialize;
 
 use crate::record::Record;
 use crate::update::lock;
@@ -34,7 +35,7 @@ pub(crate) fn swap(lists: &Lists, id: &str) -> Result<(), UpdateError> {
 }
 
 /// What going back did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RolledBack {
     /// The index that was in force.
     pub from: String,

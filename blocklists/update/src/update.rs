@@ -197,7 +197,8 @@ impl<'l> Round<'l> {
     /// Takes copies of what is to be tried, and judges each.
     fn take_copies(&self, candidates: &mut [Candidate]) -> Result<(), UpdateError> {
         let outcomes = {
-            let fetcher = Fetcher::new(self.job.access)?;
+            // What is on this machine is taken up even when the way out is not written as it should be.
+            let fetcher = Fetcher::new(self.job.access).map_err(|error| format!("[lists]: {error}"));
             let tried = candidates.iter().enumerate().filter(|(_, candidate)| candidate.tried);
             let tasks = tried.map(|(place, candidate)| Task {
                 place,
