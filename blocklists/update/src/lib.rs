@@ -16,6 +16,7 @@ mod lists;
 mod record;
 mod status;
 mod update;
+pub mod used_here;
 
 pub use error::UpdateError;
 pub use lists::{Checked, Lists, LoadedFrom, is_compiled_from};
