@@ -9,11 +9,14 @@ use sha2::{Digest, Sha256};
 use super::{CompileError, Input};
 use crate::category::{CATEGORIES_MAX, CategoryId};
 use crate::name::NameRef;
-use crate::parse::{ListFile, Reach, Rule};
+use crate::parse::{ListFile, Reach, Rule, Subject};
 use crate::read::{ReadError, read_files};
 use crate::report::SourceReport;
 use crate::source::{Location, Trust};
 use crate::starter::starter_text;
+
+/// Kind under which rules are counted that parsers know and the index does not: all that is not a name.
+const NOT_COMPILED: &str = "not compiled yet";
 
 /// All that the sources say.
 pub(super) struct Gathered {
@@ -56,10 +59,10 @@ impl Marks {
     const IMPORTANT: u8 = 8;
     const CANCELS: u8 = 16;
 
-    pub(super) fn of(rule: &Rule<'_>) -> Self {
+    pub(super) fn of(rule: &Rule<'_>, reach: Reach) -> Self {
         let flag = |on, bit| if on { bit } else { 0 };
         Self(
-            rule.reach as u8
+            reach as u8
                 | flag(rule.exception, Self::EXCEPTION)
                 | flag(rule.important, Self::IMPORTANT)
                 | flag(rule.cancels, Self::CANCELS),
@@ -203,13 +206,23 @@ fn parse_file(input: &Input, name: &str, bytes: &[u8], parsed: &mut Parsed) -> O
         });
         let feed = u16::try_from(feed).ok()?;
         let mut room = Some(());
-        file.parse(report, &mut |_, rule| match u32::try_from(arena.len()) {
-            Ok(offset) => {
-                arena.extend_from_slice(rule.name.wire());
-                said.push(Said { offset, feed, marks: Marks::of(&rule) });
+        let mut waiting = 0;
+        file.parse(report, &mut |_, rule| {
+            let (Subject::Name(name, reach), None, []) = (rule.subject, rule.types, rule.spared) else {
+                waiting += 1;
+                return;
+            };
+            match u32::try_from(arena.len()) {
+                Ok(offset) => {
+                    arena.extend_from_slice(name.wire());
+                    said.push(Said { offset, feed, marks: Marks::of(&rule, reach) });
+                }
+                Err(_) => room = None,
             }
-            Err(_) => room = None,
         });
+        if waiting > 0 {
+            *report.unsupported.entry(NOT_COMPILED.to_owned()).or_default() += waiting;
+        }
         room?;
     }
     Some(())

@@ -7,6 +7,8 @@
 mod adblock;
 mod domains;
 mod hosts;
+pub mod pattern;
+mod rule;
 mod service;
 pub mod ut1;
 
@@ -15,47 +17,14 @@ use crate::guard;
 use crate::name::{NameError, NameRef, write_host};
 use crate::report::{SAMPLES_MAX, Sample, SourceReport};
 use crate::services;
-use crate::source::{Format, Source, Span};
+use crate::source::{Format, Source};
+
+pub use rule::{Action, Reach, RecordData, Rule, Subject, Types};
 
 /// Longest line in bytes that is looked at; no list has need of longer ones.
 const LINE_BYTES_MAX: usize = 64 << 10;
 /// Longest word in bytes that can be a host name, escapes of IDNA included.
 const WORD_BYTES_MAX: usize = 1024;
-
-/// What one line says of one name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rule<'a> {
-    /// The name.
-    pub name: NameRef<'a>,
-    /// What around the name it speaks of.
-    pub reach: Reach,
-    /// It takes the name out of this source instead of into it.
-    pub exception: bool,
-    /// `$important`: stands above the source's other lines.
-    pub important: bool,
-    /// `$badfilter`: the identical rule of this source does not hold.
-    pub cancels: bool,
-}
-
-/// What around its name a rule speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reach {
-    /// The name and everything below.
-    Subtree,
-    /// Everything below the name, not itself.
-    Below,
-    /// The name only (and service labels in front of it).
-    Exact,
-}
-
-impl From<Span> for Reach {
-    fn from(span: Span) -> Self {
-        match span {
-            Span::Exact => Self::Exact,
-            Span::Subtree => Self::Subtree,
-        }
-    }
-}
 
 /// One line as it stands in the file.
 #[derive(Debug, Clone, Copy)]
@@ -165,7 +134,8 @@ impl Parser<'_> {
             return Ok(());
         }
         self.report.entries += 1;
-        (self.sink)(self.line, Rule { name, reach, exception, important, cancels });
+        let listing = Rule::listing(Subject::Name(name, reach));
+        (self.sink)(self.line, Rule { exception, important, cancels, ..listing });
         Ok(())
     }
 

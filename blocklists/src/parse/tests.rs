@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::source::{Location, Trust};
+use crate::source::{Location, Span, Trust};
 
 fn source(format: Format, span: Option<Span>, category: &str) -> Source {
     Source {
@@ -28,7 +28,8 @@ fn parse(source: &Source, file: &str, bytes: &[u8]) -> (Vec<String>, SourceRepor
     if let Some(file) = ListFile::of(source, file, bytes, &mut report) {
         file.parse(&mut report, &mut |_, rule| {
             let mark = |on: bool, sign| if on { sign } else { "" };
-            let reach = match rule.reach {
+            let Subject::Name(name, reach) = rule.subject else { panic!("{rule:?}") };
+            let reach = match reach {
                 Reach::Exact => "=",
                 Reach::Subtree => "",
                 Reach::Below => "<",
@@ -38,7 +39,7 @@ fn parse(source: &Source, file: &str, bytes: &[u8]) -> (Vec<String>, SourceRepor
                 mark(rule.exception, "@"),
                 mark(rule.important, "!"),
                 mark(rule.cancels, "-"),
-                rule.name
+                name
             ));
         });
     }
