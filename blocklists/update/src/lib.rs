@@ -3,15 +3,23 @@
 //! One directory holds everything: `<sha256>.idx` (indexes), `current` and `previous` (one line
 //! each: which), `status.json` (what is known of each source), `copies/` (the bytes that the
 //! indexes were compiled from). Whatever instant power is lost at, `current` names a whole index.
+//! Beside them stand `journal/` (what every update changed, for 13 months), which [`as_of`] reads
+//! backwards, and `held.json` (names that lessons use and lists would newly block, see [`held`]).
 //!
 //! This runs in a child process of the server, or from the command line: hostile bytes never meet
 //! the process that answers DNS, and the memory of compiling goes back to the system.
 
+pub mod as_of;
+pub mod changes;
+mod compare;
 mod copies;
 mod error;
 mod fetch;
 mod files;
 mod gates;
+pub mod held;
+pub mod journal;
+mod listed;
 mod lists;
 mod record;
 mod status;

@@ -80,7 +80,7 @@ impl Day {
         }
         let (count, names) = signed.strip_prefix(MARK)?.split_first_chunk::<8>()?;
         let names = Bloom::from_slice(names).ok()?;
-        let is_sane = names.len() > 0 && names.number_of_hash_functions() <= HASHES_MAX;
+        let is_sane = !names.is_empty() && names.number_of_hash_functions() <= HASHES_MAX;
         is_sane.then(|| Self { date, names, count: u64::from_le_bytes(*count), is_new: false })
     }
 }
