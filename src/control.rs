@@ -2,7 +2,7 @@
 //!
 //! It owns everything that may change while the server runs. Each change ends the same way: a new
 //! [`Snapshot`] is built here and swapped in whole. Compiling lists is work for a child process
-//! (`schoolgate lists update`), so its memory goes back to the system and hostile bytes stay out of
+//! (`schoolgate lists update`, see [`crate::schedule`]), so its memory goes back to the system and hostile bytes stay out of
 //! the process that answers.
 
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::document::{self, Loaded};
 use crate::config::{Config, Origin, parts};
+use crate::schedule::Schedule;
 use crate::state::{self, Reloaded};
 use crate::{doctor, service};
 
@@ -26,6 +27,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const KEEP_SIGHTINGS_EVERY: Duration = Duration::from_secs(60);
 /// How often this machine's interfaces and their addresses are looked at.
 const LOOK_AT_INTERFACES_EVERY: Duration = Duration::from_secs(2);
+/// How often it is looked at what the lists need.
+const LOOK_AT_LISTS_EVERY: Duration = Duration::from_secs(1);
 /// How long `url` sources may hold up the first start.
 const FIRST_FETCH_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -45,6 +48,8 @@ pub struct Control {
     world: World,
     /// An index that turned out to be damaged, so that it is not read again four times a second.
     damaged: Option<String>,
+    /// Keeps the lists fresh.
+    schedule: Schedule,
 }
 
 impl Control {
@@ -57,7 +62,7 @@ impl Control {
         loaded: Loaded,
         world: World,
     ) -> Self {
-        Self { config, lists, engine, facts, loaded, world, damaged: None }
+        Self { config, lists, engine, facts, loaded, world, damaged: None, schedule: Schedule::default() }
     }
 
     /// Makes the first snapshot, then follows signals and files until SIGTERM or SIGINT.
@@ -85,6 +90,7 @@ impl Control {
         let first = tokio::time::Instant::now() + KEEP_SIGHTINGS_EVERY;
         let mut sightings = tokio::time::interval_at(first, KEEP_SIGHTINGS_EVERY);
         let mut interfaces = tokio::time::interval(LOOK_AT_INTERFACES_EVERY);
+        let mut looks = tokio::time::interval(LOOK_AT_LISTS_EVERY);
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -99,6 +105,7 @@ impl Control {
                 }
                 _ = interfaces.tick() => self.follow_interfaces(),
                 _ = sightings.tick() => self.keep_sightings(),
+                _ = looks.tick() => self.keep_lists_fresh(),
                 _ = ticks.tick() => self.take_up_new_index(),
             }
         }
@@ -110,17 +117,18 @@ impl Control {
         self.keep_policy();
         let mut index = self.load_index();
         if index.as_ref().is_none_or(|index| !self.is_compiled_from_our_sources(index)) {
-            self.compile(true).await;
+            self.schedule.run(&self.config, &["--local-only"]).await;
             index = self.load_index().or(index);
         }
         if let Some(index) = index {
             self.publish(index);
         }
         if self.has_unfetched_sources() {
-            let fetch = tokio::time::timeout(FIRST_FETCH_TIME_MAX, self.compile(false)).await;
+            let fetch = self.schedule.run(&self.config, &["--due"]);
+            let fetch = tokio::time::timeout(FIRST_FETCH_TIME_MAX, fetch).await;
             if fetch.is_err() {
                 tracing::warn!(
-                    "some block lists could not be fetched within {} s; the rest is in force",
+                    "some block lists could not be fetched within {} s; the rest is in force, and fetching goes on",
                     FIRST_FETCH_TIME_MAX.as_secs()
                 );
             }
@@ -172,7 +180,7 @@ impl Control {
         self.keep_policy();
         let mut index = Arc::clone(self.engine.snapshot().index());
         if !self.is_compiled_from_our_sources(&index) {
-            self.compile(false).await;
+            self.schedule.run(&self.config, &["--due"]).await;
             index = self.load_index().unwrap_or(index);
         }
         let snapshot = self.snapshot_of(index);
@@ -262,25 +270,10 @@ impl Control {
             .any(|item| item.state == State::Missing && item.location.starts_with("http"))
     }
 
-    /// Runs `schoolgate lists update` as a child process of the lowest priority.
-    async fn compile(&self, local_only: bool) {
-        tracing::info!("compiling the block lists");
-        let outcome = async {
-            let mut command = tokio::process::Command::new(std::env::current_exe()?);
-            command.kill_on_drop(true).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
-            if let Origin::File(path) = &self.config.origin {
-                command.arg("--config").arg(path);
-            }
-            command.args(["lists", "update", "--background"]).args(local_only.then_some("--local-only"));
-            command.status().await
-        };
-        match outcome.await {
-            Ok(status) if status.success() => {}
-            Ok(_) => {
-                tracing::warn!("some block lists were refused; `schoolgate lists status` says which and why");
-            }
-            Err(error) => tracing::error!("the block lists could not be compiled: {error}"),
-        }
+    /// Looks at what the lists need, and at what became of it.
+    fn keep_lists_fresh(&mut self) {
+        self.schedule.look(&self.config, &self.lists, &self.loaded.school);
+        self.facts.set_update_failed(self.schedule.is_failing());
     }
 
     fn keep_sightings(&self) {

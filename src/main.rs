@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod control;
 mod doctor;
+mod schedule;
 mod service;
 mod state;
 mod wiring;

@@ -99,7 +99,8 @@ impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Path(path) => path.display().fmt(f),
-            Self::Url(url) => f.write_str(url),
+            // Shown to people: passwords and keys in it are not.
+            Self::Url(url) => f.write_str(&crate::masked::masked(url)),
             Self::BuiltIn(file) => write!(f, "built in: {file}"),
         }
     }

@@ -1,8 +1,9 @@
-//! `lists`: update, status and verify the block lists, beside a running server or without one.
+//! `lists`: update, roll back, status and verify the block lists, beside a running server or without one.
 //!
 //! `update` is also what the server runs as a child process when it needs a new index, so that the
 //! bytes of a list never meet the process that answers DNS.
 
+mod rollback;
 mod status;
 mod update;
 mod verify;
@@ -20,14 +21,18 @@ pub enum Command {
     ///
     /// A running server takes it up within a second. Code 0: every list is fresh or unchanged;
     /// 1: some were refused and stay as they were.
-    #[command(after_help = "Example:\n  schoolgate lists update")]
-    Update {
-        /// Read files and kept copies only; fetch nothing
+    #[command(
+        after_help = "Examples:\n  schoolgate lists update          # everything, in force at once\n  schoolgate lists update --due --wait   # what the server does by itself"
+    )]
+    Update(update::Arguments),
+    /// Goes back to the index before the one in force
+    ///
+    /// What is taken back is not taken up again by the next update.
+    #[command(after_help = "Example:\n  schoolgate lists rollback")]
+    Rollback {
+        /// Print it as JSON
         #[arg(long)]
-        local_only: bool,
-        /// Run at the lowest priority, as the server does
-        #[arg(long)]
-        background: bool,
+        json: bool,
     },
     /// Shows every list: entries, age, state and what it could not use
     #[command(after_help = "Example:\n  schoolgate lists status --json")]
@@ -48,7 +53,8 @@ pub enum Command {
 /// Runs one of them.
 pub fn run(config: &Config, command: &Command) -> Outcome {
     match command {
-        Command::Update { local_only, background } => update::run(config, *local_only, *background),
+        Command::Update(arguments) => update::run(config, arguments),
+        Command::Rollback { json } => rollback::run(config, *json),
         Command::Status { json } => status::run(config, *json),
         Command::Verify { json } => verify::run(config, *json),
     }

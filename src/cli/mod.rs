@@ -82,7 +82,7 @@ enum Command {
         after_help = "Examples:\n  schoolgate explain bet365.com --client 10.20.0.7\n  schoolgate explain www.youtube.com --network guest --json\n\nExit code: 0 allowed, watched or local; 3 blocked or refused; 4 rewritten."
     )]
     Explain(explain::Arguments),
-    /// Block lists: update, status, verify
+    /// Block lists: update, rollback, status, verify
     #[command(after_help = "Example:\n  schoolgate lists status")]
     Lists {
         #[command(subcommand)]

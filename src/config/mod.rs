@@ -4,6 +4,7 @@
 //! in one sentence that names file, line, column and the nearest right key.
 
 pub mod document;
+mod lists;
 pub mod parts;
 pub mod spec;
 
@@ -16,6 +17,7 @@ use resolver::local::LocalRecord;
 use resolver::upstream::{Class, Server, ServerAddress, surprises};
 use thiserror::Error;
 
+pub use lists::ListsPlan;
 use spec::{Listen, Metrics, Mode, Spec, Strategy};
 
 /// Memory for cached answers when the file says nothing.
@@ -53,6 +55,8 @@ pub struct Config {
     pub zones: Vec<(PathBuf, Option<Name>)>,
     /// Memory for cached answers, in bytes.
     pub cache_bytes: u64,
+    /// How block lists are fetched, and when they go live.
+    pub lists: ListsPlan,
     /// Addresses of the admin API.
     pub admin: Vec<SocketAddr>,
     /// Whether `/metrics` needs no token.
@@ -148,6 +152,7 @@ impl Config {
             records: Vec::new(),
             zones: Vec::new(),
             cache_bytes: CACHE_BYTES_DEFAULT,
+            lists: ListsPlan::default(),
             admin: vec![ADMIN_LISTEN_DEFAULT.into()],
             metrics_open: false,
             data: PathBuf::from(STATE_DEFAULT),
@@ -215,6 +220,7 @@ impl Config {
                 })
                 .collect::<Result<_, String>>()?,
             cache_bytes: spec.cache.bytes.map_or(CACHE_BYTES_DEFAULT, |size| size.0),
+            lists: ListsPlan::from_spec(spec.lists, &base),
             admin,
             metrics_open: spec.admin.metrics == Metrics::Open,
             data: base.join(spec.data.directory.unwrap_or_else(|| PathBuf::from(STATE_DEFAULT))),

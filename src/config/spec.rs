@@ -37,6 +37,9 @@ pub struct Spec {
     /// Limits that differ from the built-in ones; none can be set yet.
     #[serde(default)]
     pub limits: Limits,
+    /// How block lists are fetched, and when they go live.
+    #[serde(default)]
+    pub lists: Lists,
     /// The admin API.
     #[serde(default)]
     pub admin: Admin,
@@ -171,6 +174,39 @@ pub struct Cache {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {}
+
+/// `[lists]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lists {
+    /// When new content of ordinary lists goes live; none = 05:00.
+    pub promote_at: Option<PromoteAt>,
+    /// A proxy for everything that is fetched.
+    pub proxy: Option<String>,
+    /// The file with names and passwords, one table a host.
+    pub credentials: Option<PathBuf>,
+    /// Certificates in PEM that are believed beside Mozilla's.
+    pub ca: Option<PathBuf>,
+}
+
+/// A time of day, written `05:00`, or `at-once`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PromoteAt(pub Option<jiff::civil::Time>);
+
+impl TryFrom<String> for PromoteAt {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "at-once" {
+            return Ok(Self(None));
+        }
+        let wrong = || format!("`{text}` is not a time of day; write it like \"05:00\", or \"at-once\"");
+        let (hour, minute) = text.split_once(':').filter(|_| text.len() == 5).ok_or_else(wrong)?;
+        let (hour, minute) = (hour.parse().map_err(|_| wrong())?, minute.parse().map_err(|_| wrong())?);
+        jiff::civil::Time::new(hour, minute, 0, 0).map(|time| Self(Some(time))).map_err(|_| wrong())
+    }
+}
 
 /// `[admin]`
 #[derive(Debug, Default, Deserialize)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use blocklists_update::Status;
+use blocklists_update::{State as ListState, Status};
 use resolver::event::BUCKETS_MICROS;
 use resolver::upstream::{BOUNDS_MS, ServerStats};
 
@@ -191,6 +191,24 @@ fn sources(page: &mut Page, status: &Status) {
         family.count(&[("source", &item.id)], item.rejected_lines);
     }
     drop(family);
+    let mut family =
+        page.gauges("source_state", "1 for the state that a block list is in, 0 for the others.");
+    for item in &status.items {
+        for state in [ListState::Ok, ListState::Stale, ListState::Refused, ListState::Missing] {
+            let labels = [("source", item.id.as_str()), ("state", state.as_str())];
+            family.count(&labels, (item.state == state).into());
+        }
+    }
+    drop(family);
+    let mut family =
+        page.gauges("source_failures", "Attempts to have a block list that failed since it was last had.");
+    for item in &status.items {
+        family.count(&[("source", &item.id)], item.failures.into());
+    }
+    drop(family);
+    let waiting = status.items.iter().filter(|item| item.waiting.is_some()).count();
+    page.gauges("lists_waiting", "Block lists with new content that waits for its hour.")
+        .count(&[], u64::try_from(waiting).unwrap_or(u64::MAX));
     // The oldest feed of a category counts: it is the one to worry about.
     let mut oldest: BTreeMap<&str, u64> = BTreeMap::new();
     for item in &status.items {
@@ -223,6 +241,11 @@ fn state(page: &mut Page, facts: &Facts) {
     .count(&[], u64::try_from(facts.engine.unknown_clients()).unwrap_or(u64::MAX));
     page.gauges("reload_failed", "1 when the last reload failed and what ran before stayed in force.")
         .count(&[], facts.reload_failed().into());
+    page.gauges(
+        "lists_update_failed",
+        "1 while updates of the block lists end without having done what was due.",
+    )
+    .count(&[], facts.update_failed().into());
     page.gauges("ready", "1 when names are filtered, 0 while there is no usable index.")
         .count(&[], snapshot.is_ready().into());
     page.gauges("build_info", "The version that runs.").count(&[("version", env!("CARGO_PKG_VERSION"))], 1);

@@ -16,7 +16,7 @@ use super::{CompileError, Stop};
 use crate::index::effect::{Change, Changes};
 use crate::index::gate::Gate;
 use crate::index::hash::SuffixHashes;
-use crate::index::table::{BITS, Tables, bits_for, buckets};
+use crate::index::table::{BITS, Parts, bits_for, buckets};
 use crate::name::NameRef;
 
 /// Most unlisted names between exceptions and what they open; a hostile list could ask for 126 a
@@ -27,7 +27,7 @@ const OPENINGS_MAX: usize = 1 << 22;
 ///
 /// # Errors
 /// [`Stop::Collision`] when two names share a hash under this key, [`Stop::Error`] at a bound.
-pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Tables, Stop> {
+pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Parts, Stop> {
     let key = seed.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
     let tree = Tree::grow(gathered, key, lines::sorted(gathered, key)?)?;
     let mut resolver = Resolver::new();
@@ -57,7 +57,7 @@ pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Tables, Sto
     let bits = bits_for(entries.len(), effects.len())
         .ok_or(CompileError::TooMany { what: "effects", limit: 1 << BITS.end() })?;
     let (directory, entries) = buckets(bits, &entries);
-    Ok(Tables {
+    Ok(Parts {
         key,
         names: tree.len() as u64,
         bits,

@@ -90,15 +90,15 @@ pub fn compile(inputs: &[Input]) -> Result<Compiled, CompileError> {
     let sources: Vec<_> = sources.collect();
     for attempt in 0..KEYS_MAX {
         let seed = gathered.seed(attempt);
-        let tables = match emit::tables(&gathered, &seed) {
+        let parts = match emit::tables(&gathered, &seed) {
             Err(Stop::Collision) => continue,
             Err(Stop::Error(error)) => return Err(error),
-            Ok(tables) => crate::index::table::Tables { sources, ..tables },
+            Ok(parts) => crate::index::table::Parts { sources, ..parts },
         };
         let bytes =
-            crate::index::write(&tables).map_err(|error| CompileError::Unwritable(error.to_string()))?;
+            crate::index::write(&parts).map_err(|error| CompileError::Unwritable(error.to_string()))?;
         let id = hex(&Sha256::digest(&bytes));
-        return Ok(Compiled { bytes, id, entries: tables.names, reports });
+        return Ok(Compiled { bytes, id, entries: parts.names, reports });
     }
     Err(CompileError::Unwritable("every key made two names collide".to_owned()))
 }

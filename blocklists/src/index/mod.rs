@@ -8,6 +8,7 @@ pub(crate) mod effect;
 mod file;
 pub(crate) mod gate;
 pub(crate) mod hash;
+pub(crate) mod sections;
 pub(crate) mod table;
 
 use std::path::Path;
@@ -86,7 +87,7 @@ impl Index {
     pub fn load(path: &Path) -> Result<Self, IndexError> {
         let bytes =
             std::fs::read(path).map_err(|error| IndexError::Unreadable { path: path.to_owned(), error })?;
-        let index = Self::from_bytes(&bytes)?;
+        let index = Self::from_vec(bytes)?;
         if path.file_stem().and_then(|stem| stem.to_str()) != Some(&index.id) {
             return Err(IndexError::Damaged("its bytes do not have the checksum in its name"));
         }
@@ -98,7 +99,11 @@ impl Index {
     /// # Errors
     /// [`IndexError::Damaged`] or [`IndexError::OtherVersion`]; never a panic, whatever the bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexError> {
-        Ok(Self { tables: file::read(bytes)?, id: file::id_of(bytes) })
+        Self::from_vec(bytes.to_vec())
+    }
+
+    fn from_vec(bytes: Vec<u8>) -> Result<Self, IndexError> {
+        Ok(Self { id: file::id_of(&bytes), tables: file::read(bytes)? })
     }
 
     /// An index that lists nothing.

@@ -4,16 +4,19 @@
 //! bits, and in the freed low bits the number of its effect. So all 64 bits are compared and a name
 //! costs eight bytes, plus half a byte of directory.
 
+use std::ops::Range;
+
 use super::IndexedSource;
 use super::effect::Effect;
 use super::gate::Gate;
+use super::sections::Sections;
 use crate::category::CategoryId;
 
 /// Fewest and most bits of directory.
 pub(crate) const BITS: std::ops::RangeInclusive<u32> = 16..=31;
 
-/// Everything an index holds, as it stands in memory.
-pub(crate) struct Tables {
+/// What the compiler hands over to be written.
+pub(crate) struct Parts {
     /// The hash of the root.
     pub(crate) key: u64,
     /// Different names listed, folded ones included.
@@ -36,15 +39,35 @@ pub(crate) struct Tables {
     pub(crate) gate: Gate,
 }
 
+/// Everything an index holds, as it stands in memory: the file, and what is read out of it once.
+/// The fields mean what they mean in [`Parts`].
+pub(crate) struct Tables {
+    /// The file; new kinds of content keep their places in it.
+    pub(crate) sections: Sections,
+    pub(crate) key: u64,
+    pub(crate) names: u64,
+    pub(crate) bits: u32,
+    /// Where the directory stands in the file.
+    pub(crate) directory: Range<usize>,
+    /// Where the entries stand in the file.
+    pub(crate) entries: Range<usize>,
+    pub(crate) effect_starts: Vec<u32>,
+    pub(crate) effect_words: Vec<u16>,
+    pub(crate) categories: Vec<CategoryId>,
+    pub(crate) sources: Vec<IndexedSource>,
+    pub(crate) gate: Gate,
+}
+
 impl Tables {
     /// Nothing listed.
     pub(crate) fn empty() -> Self {
         Self {
+            sections: Sections::none(),
             key: 0,
             names: 0,
             bits: *BITS.start(),
-            directory: Vec::new(),
-            entries: Vec::new(),
+            directory: 0..0,
+            entries: 0..0,
             effect_starts: vec![0],
             effect_words: Vec::new(),
             categories: Vec::new(),
@@ -53,15 +76,28 @@ impl Tables {
         }
     }
 
+    /// Where each bucket starts, little-endian.
+    #[inline]
+    pub(crate) fn directory(&self) -> &[[u8; 4]] {
+        self.sections.bytes().get(self.directory.clone()).unwrap_or(&[]).as_chunks().0
+    }
+
+    /// The entries, little-endian.
+    #[inline]
+    pub(crate) fn entries(&self) -> &[[u8; 8]] {
+        self.sections.bytes().get(self.entries.clone()).unwrap_or(&[]).as_chunks().0
+    }
+
     /// The effect of the name with this hash.
     #[inline]
     pub(crate) fn effect_of(&self, hash: u64) -> Option<Effect<'_>> {
         let bucket = usize::try_from(hash >> (64 - self.bits)).ok()?;
-        let [start, end] = *self.directory.get(bucket..)?.first_chunk::<2>()?;
+        let [start, end] = *self.directory().get(bucket..)?.first_chunk::<2>()?;
+        let (start, end) = (u32::from_le_bytes(start) as usize, u32::from_le_bytes(end) as usize);
         let wanted = hash << self.bits;
         let low = (1_u64 << self.bits) - 1;
-        let entry =
-            self.entries.get(start as usize..end as usize)?.iter().find(|&&entry| entry & !low == wanted)?;
+        let mut bucket = self.entries().get(start..end)?.iter().map(|entry| u64::from_le_bytes(*entry));
+        let entry = bucket.find(|entry| entry & !low == wanted)?;
         self.effect(usize::try_from(entry & low).ok()?)
     }
 
@@ -74,8 +110,7 @@ impl Tables {
 
     /// Bytes in memory; the sources' reports are not counted, they are a few kilobytes.
     pub(crate) fn bytes(&self) -> u64 {
-        let bytes = size_of_val(&*self.directory)
-            + size_of_val(&*self.entries)
+        let bytes = self.sections.bytes().len()
             + size_of_val(&*self.effect_starts)
             + size_of_val(&*self.effect_words)
             + self.gate.as_bytes().len();

@@ -9,10 +9,16 @@
 //! This runs in a child process of the server, or from the command line: hostile bytes never meet
 //! the process that answers DNS, and the memory of compiling goes back to the system.
 
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "in a test, a panic names the line that failed"))]
+
+mod access;
 pub mod as_of;
+mod candidate;
 pub mod changes;
+mod collect;
 mod compare;
 mod copies;
+mod difference;
 mod error;
 mod fetch;
 mod files;
@@ -21,12 +27,20 @@ pub mod held;
 pub mod journal;
 mod listed;
 mod lists;
+mod promote;
+mod proof;
 mod record;
 mod status;
 mod update;
 pub mod used_here;
+mod watch;
+mod when;
 
+pub use access::{Access, AccessError, Bounds, Credentials};
 pub use error::UpdateError;
 pub use lists::{Checked, Lists, LoadedFrom, is_compiled_from};
-pub use status::{IndexStatus, SourceStatus, State, Status};
-pub use update::Outcome;
+pub use promote::RolledBack;
+pub use status::{IndexStatus, SourceStatus, State, Status, WaitingStatus};
+pub use update::{Job, Outcome, Take};
+pub use watch::Watch;
+pub use when::Promotion;

@@ -114,6 +114,19 @@ pub struct WrittenSource {
     pub path: Option<Text>,
     /// How often it is fetched: a number and `m`, `h` or `d`.
     pub refresh: Option<Text>,
+    /// `sha256:` and the SHA-256 of the file in hex.
+    pub checksum: Option<Text>,
+    /// Where a file with its SHA-256 is.
+    pub checksum_url: Option<Text>,
+    /// A minisign public key; the signature is at the list's URL with `.minisig` appended.
+    pub minisign: Option<Text>,
+    /// Share of its entries, in percent, that an update may lose.
+    pub shrink: Option<Spanned<u32>>,
+    /// How many times as many entries an update may have.
+    pub growth: Option<Spanned<u32>>,
+    /// Names that it must block.
+    #[serde(default)]
+    pub canary: Vec<Text>,
     /// What a plain name covers.
     #[serde(rename = "match")]
     pub span: Option<Span>,

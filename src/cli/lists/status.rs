@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use blocklists_update::{SourceStatus, State, Status};
+use blocklists_update::{SourceStatus, Status};
 
 use crate::cli::{Outcome, print_json};
 use crate::config::Config;
@@ -37,8 +37,7 @@ fn print_status(status: &Status) {
 
 fn line_of(item: &SourceStatus) -> String {
     let category = item.category.as_ref().map_or("(several)", |category| category.as_str());
-    let mut line =
-        format!("{:<28} {:<18} {:<8} {:>9} names", item.id, category, word(item.state), item.entries);
+    let mut line = format!("{:<28} {:<18} {:<8} {:>9} names", item.id, category, item.state, item.entries);
     if item.rejected_lines > 0 {
         line += &format!(", {} lines not understood", item.rejected_lines);
     }
@@ -48,17 +47,19 @@ fn line_of(item: &SourceStatus) -> String {
     if item.dropped > 0 {
         line += &format!(", {} dropped on sites that schools need", item.dropped);
     }
+    if let Some(waiting) = &item.waiting {
+        line += &format!(
+            "\n    new content since {} waits until {}: +{} -{} lines",
+            waiting.since, waiting.until, waiting.added, waiting.removed
+        );
+    }
+    if item.failures > 0
+        && let Some(next) = item.next_at
+    {
+        line += &format!("\n    failed {} times in a row, tried again at {next}", item.failures);
+    }
     if let Some(error) = &item.error {
         line += &format!("\n    {error}");
     }
     line
-}
-
-fn word(state: State) -> &'static str {
-    match state {
-        State::Ok => "ok",
-        State::Stale => "stale",
-        State::Refused => "refused",
-        State::Missing => "missing",
-    }
 }
