@@ -4,10 +4,9 @@
 //! One pass serves both. It runs after the new index was made and read back, and before it is in
 //! force, so that nothing is in force of which the journal does not know.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
-use blocklists::index::Index;
-use blocklists::source::Source;
+use blocklists::index::{Index, IndexedSource};
 use jiff::Timestamp;
 
 use crate::compare::{Difference, compare, spell_out};
@@ -17,22 +16,11 @@ use crate::listed::{Content, Entry, is_locked};
 use crate::used_here::UsedHere;
 use crate::{Lists, UpdateError};
 
-/// A source and the copy of its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
-    /// The source as declared.
-    pub source: Source,
-    /// File name of its kept copy.
-    pub copy: String,
-}
-
-/// A source whose content or declaration changed, that came, or that went.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// What was in force.
-    pub before: Option<Kept>,
-    /// What comes into force.
-    pub after: Option<Kept>,
+/// A source in two indexes.
+#[derive(Default)]
+struct Change<'i> {
+    before: Option<&'i IndexedSource>,
+    after: Option<&'i IndexedSource>,
 }
 
 /// What an update's changes came to.
@@ -50,14 +38,14 @@ pub struct Changed {
 
 /// Writes down what an update changes, and holds back names that this school uses.
 ///
-/// `before` is the index in force, `after` the one to come, both without what is held back. A source
-/// that cannot be compared costs the journal a gap and nothing else. Without `lessons` nothing is held.
+/// `before` is the index in force, `after` the one to come, both without what is held back; the kept
+/// copies of both are still there. A source that cannot be compared costs the journal a gap and nothing
+/// else. Without `lessons` nothing more is held back than was.
 ///
 /// # Errors
 /// [`UpdateError::Disk`] when `held.json` cannot be written; the promotion need not wait for that.
 pub fn keep(
     lists: &Lists,
-    changes: &[Change],
     before: Option<&Index>,
     after: &Index,
     lessons: Option<&Lessons>,
@@ -71,8 +59,8 @@ pub fn keep(
     });
     let mut candidates = lessons.zip(used).map(|(lessons, used)| Candidates::new(lessons, used));
     let mut changed = Changed::default();
-    for change in changes {
-        match one(lists, &journal, change, candidates.as_mut(), now) {
+    for change in between(before, after) {
+        match one(lists, &journal, &change, candidates.as_mut(), now) {
             Ok(Some(step)) => {
                 changed.added += step.added;
                 changed.removed += step.removed;
@@ -124,17 +112,30 @@ pub fn accept(
     })
 }
 
+/// The sources of two indexes, those that have content, by id.
+fn between<'i>(before: Option<&'i Index>, after: &'i Index) -> Vec<Change<'i>> {
+    let mut changes: BTreeMap<&str, Change<'i>> = BTreeMap::new();
+    let has_content = |source: &&IndexedSource| !source.copy_name.is_empty();
+    for source in before.into_iter().flat_map(Index::sources).filter(has_content) {
+        changes.entry(&source.source.id).or_default().before = Some(source);
+    }
+    for source in after.sources().iter().filter(has_content) {
+        changes.entry(&source.source.id).or_default().after = Some(source);
+    }
+    changes.into_values().collect()
+}
+
 /// Writes down one source's change.
 fn one(
     lists: &Lists,
     journal: &Journal,
-    change: &Change,
+    change: &Change<'_>,
     mut candidates: Option<&mut Candidates<'_>>,
     now: Timestamp,
 ) -> Result<Option<Step>, String> {
-    let was = |kept: &Option<Kept>| kept.as_ref().map(|kept| Was::of(&kept.source, &kept.copy));
-    let (before, after) = (was(&change.before), was(&change.after));
-    let Some(id) = change.after.as_ref().or(change.before.as_ref()).map(|kept| kept.source.id.clone()) else {
+    let was = |source: Option<&IndexedSource>| source.map(|it| Was::of(&it.source, &it.copy_name));
+    let (before, after) = (was(change.before), was(change.after));
+    let Some(id) = change.after.or(change.before).map(|indexed| indexed.source.id.clone()) else {
         return Ok(None);
     };
     if before == after {
@@ -143,10 +144,12 @@ fn one(
     // What a person declared anew is meant to work at once; only what a list brings by itself waits.
     let is_same_declaration = before.as_ref().zip(after.as_ref()).is_some_and(|(b, a)| b.is_declared_as(a));
     candidates = candidates.filter(|_| is_same_declaration);
-    let paths = [&change.before, &change.after].map(|kept| path_of(lists.copies(), kept.as_ref()));
-    let [old_path, new_path] = &paths;
-    let [old, new] = [(&change.before, old_path), (&change.after, new_path)]
-        .map(|(kept, path)| kept.as_ref().map(|kept| Content { source: &kept.source, copy: path }));
+    let path = |source: Option<&IndexedSource>| source.map(|it| lists.copies().join(&it.copy_name));
+    let (old_path, new_path) = (path(change.before), path(change.after));
+    let old = change.before.zip(old_path.as_deref());
+    let old = old.map(|(it, copy)| Content { source: &it.source, copy });
+    let new = change.after.zip(new_path.as_deref());
+    let new = new.map(|(it, copy)| Content { source: &it.source, copy });
     let difference = compare(old, new).map_err(|error| format!("source `{id}`: {error}"))?;
     let step = Step {
         id,
@@ -158,13 +161,6 @@ fn one(
     };
     write(journal, &step, &difference, old, new, candidates)?;
     Ok(Some(step))
-}
-
-fn path_of(copies: &Path, kept: Option<&Kept>) -> PathBuf {
-    match kept {
-        Some(kept) if !kept.copy.is_empty() => copies.join(&kept.copy),
-        _ => PathBuf::new(),
-    }
 }
 
 fn write(

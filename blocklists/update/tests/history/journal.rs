@@ -1,7 +1,6 @@
 //! The journal as it stands on disk: interrupted, damaged, too long.
 
 use blocklists_update::as_of::{AsOfError, moment};
-use blocklists_update::changes::Kept;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
@@ -70,11 +69,8 @@ fn a_source_that_is_no_longer_declared_is_still_told_of() {
 fn an_update_that_was_cut_short_leaves_nothing_to_read_wrongly() {
     let (mut school, times) = growing(2);
     // The journal was written, then the power went: the new lists were never in force.
-    let copy = "bets.feedfeedfeedfeed".to_owned();
-    std::fs::write(school.lists.copies().join(&copy), "lost.example\n").unwrap();
-    let lost = [Kept { source: domains("bets", "gambling"), copy }];
     school.now = school.now.checked_add(1.hours()).unwrap();
-    school.keep(&lost, &school.compiled(&lost), None);
+    school.begin(&[(domains("bets", "gambling"), "lost.example\n")], None);
     let unfinished = school.path("journal/.new-abc");
     std::fs::write(&unfinished, "half a page").unwrap();
     let told = school.as_of("n1.example", times[1]).unwrap();

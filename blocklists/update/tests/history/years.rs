@@ -10,7 +10,7 @@ use blocklists::name::Name;
 use blocklists::source::{Format, Location, Source, Trust};
 use blocklists_update::Lists;
 use blocklists_update::as_of::{AsOfError, Then};
-use blocklists_update::changes::{Change, Changed, Kept, keep};
+use blocklists_update::changes::{Changed, keep};
 use blocklists_update::held::Lessons;
 use jiff::{Timestamp, ToSpan};
 use tempfile::TempDir;
@@ -22,8 +22,6 @@ pub const FIRST: &str = "2026-09-01T04:00:00Z";
 pub struct Years {
     pub dir: TempDir,
     pub lists: Lists,
-    /// The sources in force, with the names of their copies.
-    pub kept: Vec<Kept>,
     pub index: Option<Index>,
     pub now: Timestamp,
 }
@@ -32,7 +30,7 @@ impl Years {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let lists = Lists::open(&dir.path().join("lists")).unwrap();
-        Self { dir, lists, kept: Vec::new(), index: None, now: FIRST.parse().unwrap() }
+        Self { dir, lists, index: None, now: FIRST.parse().unwrap() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -50,37 +48,22 @@ impl Years {
     /// Updates to these sources and texts, one hour later; as the updater does it.
     pub fn update(&mut self, sources: &[(Source, &str)], lessons: Option<&Lessons>) -> Changed {
         self.now = self.now.checked_add(1.hours()).unwrap();
-        let after: Vec<Kept> = sources
-            .iter()
-            .map(|(source, text)| {
-                let copy = format!("{}.{}", source.id, hash(text));
-                std::fs::write(self.lists.copies().join(&copy), text).unwrap();
-                Kept { source: source.clone(), copy }
-            })
-            .collect();
-        let index = self.compiled(&after);
-        let changed = self.keep(&after, &index, lessons);
-        (self.kept, self.index) = (after, Some(index));
+        let (changed, index) = self.begin(sources, lessons);
+        self.index = Some(index);
         changed
     }
 
-    /// Everything of an update but the end: it is not in force.
-    pub fn keep(&self, after: &[Kept], index: &Index, lessons: Option<&Lessons>) -> Changed {
-        let by_id = |kept: &[Kept], id: &str| kept.iter().find(|kept| kept.source.id == id).cloned();
-        let ids = self.kept.iter().chain(after).map(|kept| kept.source.id.clone());
-        let ids: std::collections::BTreeSet<_> = ids.collect();
-        let changes = ids.iter().map(|id| Change { before: by_id(&self.kept, id), after: by_id(after, id) });
-        let changes: Vec<_> = changes.filter(|change| change.before != change.after).collect();
-        keep(&self.lists, &changes, self.index.as_ref(), index, lessons, self.now).unwrap()
-    }
-
-    pub fn compiled(&self, kept: &[Kept]) -> Index {
-        let inputs = kept.iter().map(|kept| Input {
-            source: kept.source.clone(),
-            copy: self.lists.copies().join(&kept.copy),
-            copy_name: kept.copy.clone(),
+    /// Everything of an update but its end: nothing of it is in force.
+    pub fn begin(&self, sources: &[(Source, &str)], lessons: Option<&Lessons>) -> (Changed, Index) {
+        let inputs = sources.iter().map(|(source, text)| {
+            let copy_name = format!("{}.{}", source.id, hash(text));
+            let copy = self.lists.copies().join(&copy_name);
+            std::fs::write(&copy, text).unwrap();
+            Input { source: source.clone(), copy, copy_name }
         });
-        Index::from_bytes(&compile(&inputs.collect::<Vec<_>>()).unwrap().bytes).unwrap()
+        let index = Index::from_bytes(&compile(&inputs.collect::<Vec<_>>()).unwrap().bytes).unwrap();
+        let changed = keep(&self.lists, self.index.as_ref(), &index, lessons, self.now).unwrap();
+        (changed, index)
     }
 
     pub fn as_of(&self, name: &str, at: Timestamp) -> Result<Then, AsOfError> {
