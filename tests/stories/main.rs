@@ -29,6 +29,7 @@ mod real_clients;
 mod running;
 mod safe_search;
 mod starting;
+mod swaps;
 mod targets;
 mod transports;
 mod upstream_trouble;
