@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use blocklists::source::{Format, Location, Source, Span, Trust};
 
 use crate::Outcome;
+use crate::lists::List;
 use guard::Guard;
 
 /// Categories that one ordinary source alone cannot fill.
@@ -57,6 +58,14 @@ pub struct Naive {
     sources: usize,
     feeds: Vec<Feed>,
     names: HashMap<Box<str>, Vec<(u16, Said)>>,
+}
+
+/// The names of one list of format `domains` or `hosts`, as they stand there.
+pub fn plain_names(list: &List, sink: &mut dyn FnMut(String)) -> Outcome<()> {
+    let format = if list.format == "hosts" { Format::Hosts } else { Format::Domains };
+    files::each(&list.path, &mut |_, text| {
+        formats::each(format, text, Reach::NameAndBelow, &mut |name, _, _| sink(name));
+    })
 }
 
 impl Naive {

@@ -32,6 +32,7 @@ mod safe_search;
 
 mod stale;
 mod starting;
+mod swaps;
 mod targets;
 mod transports;
 mod upstream_trouble;

@@ -7,7 +7,7 @@ use blocklists::category::CategoryId;
 use blocklists::compile::{Input, compile};
 use blocklists::index::Index;
 use blocklists::name::Name;
-use blocklists::source::{Format, Location, Source, Trust};
+use blocklists::source::{Actions, Format, Location, Source, Trust};
 use blocklists_update::Lists;
 use blocklists_update::as_of::{AsOfError, Then};
 use blocklists_update::changes::{Changed, keep};
@@ -74,7 +74,7 @@ impl Years {
 
 /// The categories of a name, by id.
 pub fn categories(index: &Index, name: &str) -> Vec<String> {
-    let found = index.find(Name::parse(name).unwrap().as_ref());
+    let found = index.find(Name::parse(name).unwrap().as_ref(), 1);
     found.here.iter().map(|number| index.categories()[usize::from(number)].to_string()).collect()
 }
 
@@ -85,6 +85,7 @@ pub fn source(id: &str, category: &str, format: Format, trust: Trust) -> Source 
         format,
         location: Location::Path(PathBuf::from(id)),
         span: None,
+        actions: Actions::Entry,
         trust,
         map: BTreeMap::new(),
         licence: None,
