@@ -7,6 +7,7 @@
 
 mod agree;
 mod figures;
+mod front;
 mod lists;
 mod machine;
 mod must_open;
@@ -24,13 +25,15 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const USAGE: &str = "\
 Measures schoolgate on real block lists.
 
-Usage: benches <spine|agree|must-open> [--data DIR]
+Usage: benches <spine|agree|must-open|front> [--data DIR]
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
   agree   index and a naive matcher on 100,000 listed and 100,000 unlisted names; exit 1 on a difference
   must-open
           names that a school must have, under every built-in policy: how many the lists alone would take
           away, and who is to blame for any that is still lost; exit 1 on any
+  front [CASE COUNT [full]]
+          what an answer over UDP costs (echo, blocked, cached, safe-search), over a floor that only echoes
 
   --data DIR   folder with INDEX.tsv, lists/ and queries/
                (else $SCHOOLGATE_BENCH_DATA, else ../shared/data beside the repository)
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         ["spine", rest @ ..] => data_folder(rest).and_then(|folder| spine::run(&folder)),
         ["agree", rest @ ..] => data_folder(rest).and_then(|folder| agree::run(&folder)),
         ["must-open", rest @ ..] => data_folder(rest).and_then(|folder| must_open::run(&folder)),
+        ["front", rest @ ..] => front::run(rest),
         // Fresh processes that `spine` starts of itself, so that memory and time are theirs alone.
         ["spine-compile", policy, state] => spine::compile::in_this_process(policy.as_ref(), state.as_ref()),
         ["spine-memory", folder, policy, index] => {
