@@ -199,3 +199,7 @@ fn pause(error: &io::Error) {
     tracing::warn!(%error, "a UDP socket could not be read");
     std::thread::sleep(ERROR_PAUSE);
 }
+
+#[cfg(test)]
+#[path = "udp_tests.rs"]
+mod tests;
