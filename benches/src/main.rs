@@ -9,6 +9,7 @@
 mod agree;
 mod editions;
 mod figures;
+mod front;
 mod growth;
 mod leaks;
 mod lists;
@@ -39,7 +40,7 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const USAGE: &str = "\
 Measures schoolgate on real block lists, alone and beside its peers.
 
-Usage: benches <spine|agree|must-open> [--data DIR]
+Usage: benches <spine|agree|must-open|growth|front> [--data DIR]
        benches <lists|peers|leaks|rebuild> [--names N] [--data DIR] [--server PATH] [--repeats N] [--quick] …
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
@@ -57,6 +58,10 @@ Usage: benches <spine|agree|must-open> [--data DIR]
   rebuild
           a rebuild of three million names under load: questions lost, p90 and memory against a quiet
           minute; exit 1 when a bound is not held
+  growth [SIZE…]
+          compile, open, memory and look-up of generated names, from 100,000 to 10 million
+  front [CASE COUNT [full]]
+          what an answer over UDP costs (echo, blocked, cached, safe-search), over a floor that only echoes
 
   --data DIR      folder with INDEX.tsv, lists/ and queries/ (else $SCHOOLGATE_BENCH_DATA, else
                   ../shared/data beside the repository); the second line's benches generate names without
@@ -89,6 +94,7 @@ fn main() -> ExitCode {
         ["leaks", rest @ ..] => Options::read(rest).and_then(|options| leaks::run(&options)),
         ["peers", rest @ ..] => Options::read(rest).and_then(|options| speed::run(&options)),
         ["rebuild", rest @ ..] => Options::read(rest).and_then(|options| rebuild::run(&options)),
+        ["front", rest @ ..] => front::run(rest),
         // Fresh processes that `spine` starts of itself, so that memory and time are theirs alone.
         ["spine-compile", policy, state] => spine::compile::in_this_process(policy.as_ref(), state.as_ref()),
         ["spine-memory", folder, policy, index] => {

@@ -280,6 +280,25 @@ impl Engine {
         if is_dropped(&decision) { Fast::Drop } else { Fast::Reply(path) }
     }
 
+    /// Answers a query that [`fast`](Self::fast) left, when there is no room to wait for anybody: SERVFAIL
+    /// at once is better than silence, as the client can go to another resolver or try again. What
+    /// the cache has past its time belongs before that.
+    pub fn stale_or_fail(
+        &self,
+        packet: &[u8],
+        peer: &Peer,
+        live: &Live,
+        now: Tick,
+        recorder: &mut Recorder,
+        out: &mut Vec<u8>,
+    ) -> Fast {
+        let mut buffer = NameBuffer::default();
+        let Ok(case) = self.open(packet, peer, live, &mut buffer, out) else { return Fast::Drop };
+        let decision = case.fail(ede::NETWORK_ERROR, out);
+        self.record(&case, &case.event(peer, &decision, Path::Fast, out), now, recorder);
+        Fast::Reply(Path::Fast)
+    }
+
     /// Answers any packet, waiting for others where it has to; `None` when no reply is due. Needs a
     /// tokio runtime.
     pub async fn answer(&self, packet: Vec<u8>, peer: Peer) -> Option<Vec<u8>> {

@@ -7,11 +7,12 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
 
 use socket2::SockRef;
 
 use super::Transport;
-use super::socket::{WAKE, set_packet_info};
+use super::socket::{Datagrams, SOCKETS_PER_WORKER, set_buffers, set_packet_info};
 
 /// Sockets that were bound before this program started.
 #[derive(Debug, Default)]
@@ -90,21 +91,28 @@ impl ByAddress {
         Some(listener.set_nonblocking(true).map(|()| listener))
     }
 
-    /// Takes the datagram sockets of an address, made ready to serve: one for each worker, which may
-    /// be the same socket several times over.
-    pub(super) fn udp(&mut self, wanted: SocketAddr, workers: usize) -> Option<io::Result<Vec<UdpSocket>>> {
-        let found: Vec<UdpSocket> =
-            self.udp.extract_if(.., |(place, _)| place.is(wanted)).map(|(_, socket)| socket).collect();
+    /// Takes the datagram sockets of an address, made ready to serve: every worker reads all of
+    /// them, as nobody but the service manager could spread clients over more.
+    pub(super) fn udp(
+        &mut self,
+        wanted: SocketAddr,
+        workers: usize,
+    ) -> Option<io::Result<Vec<Vec<Datagrams>>>> {
+        let found: Vec<Arc<UdpSocket>> = self
+            .udp
+            .extract_if(.., |(place, _)| place.is(wanted))
+            .map(|(_, socket)| Arc::new(socket))
+            .collect();
         if found.is_empty() {
             return None;
         }
         let ready = found.iter().try_for_each(|socket| {
-            set_packet_info(socket, wanted)?;
-            socket.set_nonblocking(false)?;
-            socket.set_read_timeout(Some(WAKE))
+            // One queue for all clients, and for the time of a restart.
+            set_buffers(&SockRef::from(&**socket), wanted, SOCKETS_PER_WORKER * workers);
+            set_packet_info(&**socket, wanted)
         });
-        let readers = found.iter().cycle().take(workers.max(found.len()));
-        Some(ready.and_then(|()| readers.map(UdpSocket::try_clone).collect()))
+        let shared = |socket: &Arc<UdpSocket>| Datagrams { socket: Arc::clone(socket), inherited: true };
+        Some(ready.map(|()| (0..workers).map(|_| found.iter().map(shared).collect()).collect()))
     }
 
     /// Says which sockets nobody serves: what is sent to them would be lost without a trace.
@@ -143,9 +151,8 @@ mod tests {
             let bound = bind_or_inherit(&[address], 3, inherited).unwrap();
             assert_eq!(bound.addresses(), [address]);
             assert_eq!(bound.listeners[0].udp.len(), 3);
-            for socket in &bound.listeners[0].udp {
-                assert_eq!(socket.local_addr().unwrap(), address);
-                assert_eq!(socket.read_timeout().unwrap(), Some(WAKE));
+            for shared in bound.listeners[0].udp.iter().flatten() {
+                assert_eq!((shared.socket.local_addr().unwrap(), shared.inherited), (address, true));
             }
         }
     }
@@ -157,7 +164,7 @@ mod tests {
         let other = SocketAddr::from(([127, 0, 0, 1], 0));
         let bound = bind_or_inherit(&[address, other], 1, inherited).unwrap();
         assert_eq!(bound.addresses()[0], address);
-        assert_eq!(bound.listeners[1].udp.len(), 1);
+        assert!(bound.listeners[1].udp.iter().flatten().all(|own| !own.inherited));
     }
 
     #[test]

@@ -5,9 +5,13 @@
 //! the handle that stops them. The two kinds share no scarce thing: each has slots of its own.
 
 mod inherited;
+mod mmsg;
 mod pulse;
 mod share;
 mod socket;
+mod steer;
+#[cfg(test)]
+mod stop_tests;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -26,11 +30,12 @@ use tokio::time::timeout;
 
 use crate::Engine;
 use crate::peer::Transport;
-use share::Shares;
+use share::{Places, Shares};
+use socket::Datagrams;
 
 pub use inherited::Inherited;
 pub use pulse::Pulse;
-pub use socket::{BindError, Bound, bind, bind_or_inherit};
+pub use socket::{BindError, Bound, SOCKETS_PER_WORKER, bind, bind_or_inherit};
 pub use tcp::{CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT, IDLE, IDLE_WHEN_FULL, PIPELINED_MAX, READ, WRITE};
 pub use udp::{WAITING_MAX, WAITING_PER_CLIENT};
 
@@ -54,7 +59,14 @@ struct Count(AtomicU64);
 
 impl Count {
     fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    /// Nothing is no write: it would take the cache line from the other cores.
+    fn add(&self, more: u64) {
+        if more > 0 {
+            self.0.fetch_add(more, Ordering::Relaxed);
+        }
     }
 }
 
@@ -62,7 +74,7 @@ impl Count {
 #[derive(Debug)]
 pub struct Load {
     waiting: Arc<Semaphore>,
-    waiting_clients: Arc<Shares>,
+    waiting_clients: Arc<Places>,
     waiting_refused: Count,
     connections: Arc<Semaphore>,
     connected_clients: Arc<Shares>,
@@ -88,7 +100,7 @@ impl Load {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             waiting: Arc::new(Semaphore::new(WAITING_MAX)),
-            waiting_clients: Shares::new(WAITING_PER_CLIENT),
+            waiting_clients: Places::new(),
             waiting_refused: Count::default(),
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             connected_clients: Shares::new(CONNECTIONS_PER_CLIENT),
@@ -148,23 +160,25 @@ pub fn serve(bound: Bound, engine: Arc<Engine>, runtime: &Handle) -> io::Result<
     });
     let (stop, stopped) = watch::channel(false);
     let mut transports = Transports { service, stop, threads: Vec::new(), beats: Vec::new() };
+    let mut workers: Vec<Vec<Datagrams>> = Vec::new();
     for listener in bound.listeners {
         let listening = {
             let _inside = runtime.enter();
             TcpListener::from_std(listener.tcp)?
         };
-        let service = &transports.service;
-        runtime.spawn(tcp::accept(listening, Arc::clone(service), stopped.clone()));
-        for (number, socket) in listener.udp.into_iter().enumerate() {
-            let beats = Arc::new(Count::default());
-            transports.beats.push(Arc::clone(&beats));
-            let worker = udp::Worker { socket: Arc::new(socket), service: Arc::clone(service), beats };
-            let thread = std::thread::Builder::new()
-                // The kernel keeps 15 octets of it.
-                .name(format!("dns-udp-{number}"))
-                .spawn(move || worker.run())?;
-            transports.threads.push(thread);
+        runtime.spawn(tcp::accept(listening, Arc::clone(&transports.service), stopped.clone()));
+        workers.resize_with(workers.len().max(listener.udp.len()), Vec::new);
+        for (sockets, more) in workers.iter_mut().zip(listener.udp) {
+            sockets.extend(more);
         }
+    }
+    for (number, sockets) in workers.into_iter().enumerate() {
+        let beats = Arc::new(Count::default());
+        let worker = udp::Worker::new(sockets, &transports.service, &beats)?;
+        transports.beats.push(beats);
+        // The kernel keeps 15 octets of the name.
+        let thread = std::thread::Builder::new().name(format!("dns-udp-{number}"));
+        transports.threads.push(thread.spawn(move || worker.run())?);
     }
     Ok(transports)
 }
@@ -182,7 +196,8 @@ impl Transports {
         Pulse::new(&self.beats, &self.service.runtime)
     }
 
-    /// Stops: no new query is taken from now on, those being answered get [`DRAIN`] to end.
+    /// Stops: no new query is taken from now on, those that had come are answered, and those that wait
+    /// for others get [`DRAIN`] to end. What comes to inherited sockets stays in them.
     pub async fn stop(mut self) {
         self.service.stopping.store(true, Ordering::Relaxed);
         self.stop.send_replace(true);

@@ -1,7 +1,8 @@
 //! Sockets with the options that a resolver needs, bound all at once before anything serves.
 //!
-//! * Every address gets one TCP listener and one UDP socket per worker thread (`SO_REUSEPORT`): the
-//!   kernel spreads clients over the workers.
+//! * Every address gets one TCP listener, and several UDP sockets for each worker thread
+//!   (`SO_REUSEPORT`): a client's address picks the socket ([`steer`](super::steer)), so that who floods
+//!   fills one queue of many.
 //! * IPv6 sockets are IPv6 only, so `0.0.0.0` and `[::]` never get in each other's way.
 //! * What the service manager passed on (socket activation) is taken over instead of bound: its sockets
 //!   outlive a restart, and the program needs no privilege for port 53.
@@ -9,24 +10,28 @@
 //!   it came, and the reply leaves from that address, also on a wildcard socket.
 
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::Arc;
 
 use nix::libc;
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, SockaddrStorage, sendmsg, setsockopt, sockopt,
-};
-use socket2::{Domain, Protocol, Socket, Type};
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg, setsockopt, sockopt};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use thiserror::Error;
 
-use super::Transport;
 use super::inherited::{ByAddress, Inherited};
+use super::{Transport, steer};
 
-/// How long a worker blocks for a datagram before it looks whether it should stop.
-pub(super) const WAKE: Duration = Duration::from_millis(100);
-/// Octets that the kernel keeps for a worker that is busy; it may give less.
-const RECEIVE_BUFFER_OCTETS: usize = 4 << 20;
+/// UDP sockets that each worker has for each address.
+pub const SOCKETS_PER_WORKER: usize = 8;
+/// Octets that the kernel keeps for one socket whose worker is busy; it may give less. Some
+/// thousand queries, which a worker answers within some ten milliseconds: older ones are not worth answering.
+const RECEIVE_BUFFER_OCTETS: usize = 1 << 19;
+/// Octets of replies that the kernel keeps for one socket until the line takes them.
+const SEND_BUFFER_OCTETS: usize = 1 << 20;
+/// How long a worker waits for a full send buffer before it gives up a reply.
+const SEND_WAIT: u8 = 2;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 /// For port 0 (any free port): how often a port is tried that is free for TCP but not for UDP.
@@ -86,8 +91,17 @@ pub struct Bound {
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) address: SocketAddr,
-    pub(super) udp: Vec<UdpSocket>,
+    /// By worker.
+    pub(super) udp: Vec<Vec<Datagrams>>,
     pub(super) tcp: TcpListener,
+}
+
+/// One UDP socket.
+#[derive(Debug)]
+pub(super) struct Datagrams {
+    pub(super) socket: Arc<UdpSocket>,
+    /// The service manager's: it stays open when we stop, and others may read it beside us.
+    pub(super) inherited: bool,
 }
 
 impl Bound {
@@ -98,7 +112,7 @@ impl Bound {
     }
 }
 
-/// Binds UDP and TCP on every address, with `workers` UDP sockets each (0: one per core).
+/// Binds UDP and TCP on every address, for `workers` UDP threads (0: one per core).
 ///
 /// # Errors
 /// [`BindError`] for the first address that cannot be had; nothing stays bound then.
@@ -145,10 +159,7 @@ fn bind_address(
             None => bind_tcp(wanted).map_err(wrong(Transport::Tcp))?,
         };
         let address = tcp.local_addr().map_err(wrong(Transport::Tcp))?;
-        let udp: io::Result<Vec<_>> = match inherited.udp(wanted, workers) {
-            Some(sockets) => sockets,
-            None => (0..workers).map(|_| bind_udp(address)).collect(),
-        };
+        let udp = inherited.udp(wanted, workers).unwrap_or_else(|| bind_all_udp(address, workers));
         tries -= 1;
         match udp {
             Ok(udp) => return Ok(Listener { address, udp, tcp }),
@@ -169,18 +180,37 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+fn bind_all_udp(address: SocketAddr, workers: usize) -> io::Result<Vec<Vec<Datagrams>>> {
+    let own = |socket| Datagrams { socket: Arc::new(socket), inherited: false };
+    let of_one = || (0..SOCKETS_PER_WORKER).map(|_| bind_udp(address).map(own)).collect();
+    let sockets: Vec<Vec<Datagrams>> = (0..workers).map(|_| of_one()).collect::<io::Result<_>>()?;
+    if let Some(one) = sockets.first().and_then(|first| first.first())
+        && let Err(error) = steer::by_source(&*one.socket, address, workers * SOCKETS_PER_WORKER)
+    {
+        tracing::warn!(%address, %error, "the kernel spreads clients over sockets by its own hash, source port included");
+    }
+    Ok(sockets)
+}
+
 fn bind_udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_port(true)?;
     only_ipv6(&socket, address)?;
     // Before bind, so that every datagram comes with it.
     set_packet_info(&socket, address)?;
-    if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER_OCTETS) {
-        tracing::debug!(%address, %error, "the receive buffer keeps its default size");
-    }
-    socket.set_read_timeout(Some(WAKE))?;
+    set_buffers(&SockRef::from(&socket), address, 1);
     socket.bind(&address.into())?;
     Ok(socket.into())
+}
+
+/// Makes room in the kernel for as much as `sockets` of ours have.
+pub(super) fn set_buffers(socket: &SockRef<'_>, address: SocketAddr, sockets: usize) {
+    let sizes = socket
+        .set_recv_buffer_size(RECEIVE_BUFFER_OCTETS * sockets)
+        .and_then(|()| socket.set_send_buffer_size(SEND_BUFFER_OCTETS));
+    if let Err(error) = sizes {
+        tracing::debug!(%address, %error, "the socket's buffers keep their size");
+    }
 }
 
 /// Every datagram tells from now on which address was asked, on which interface.
@@ -203,20 +233,11 @@ pub(super) struct Arrival {
     pub(super) interface: u32,
 }
 
-impl Arrival {
-    /// Reads the packet info of a datagram.
-    pub(super) fn from_control(message: &ControlMessageOwned) -> Option<Self> {
-        match message {
-            ControlMessageOwned::Ipv4PacketInfo(info) => Some(Self {
-                local: Ipv4Addr::from(info.ipi_spec_dst.s_addr.to_ne_bytes()).into(),
-                interface: u32::try_from(info.ipi_ifindex).ok()?,
-            }),
-            ControlMessageOwned::Ipv6PacketInfo(info) => Some(Self {
-                local: Ipv6Addr::from(info.ipi6_addr.s6_addr).into(),
-                interface: info.ipi6_ifindex,
-            }),
-            _ => None,
-        }
+/// Waits a little until a socket whose send buffer is full takes more.
+pub(super) fn wait_for_room(socket: BorrowedFd<'_>) {
+    let mut wanted = [PollFd::new(socket, PollFlags::POLLOUT)];
+    if let Err(error) = poll(&mut wanted, SEND_WAIT) {
+        tracing::debug!(%error, "a full socket could not be waited for");
     }
 }
 
@@ -228,12 +249,13 @@ impl Arrival {
 pub(super) fn send(
     socket: &UdpSocket,
     reply: &[u8],
-    to: &SockaddrStorage,
+    to: SocketAddr,
     from: Option<Arrival>,
 ) -> io::Result<()> {
+    let to = SockaddrStorage::from(to);
     let slices = [IoSlice::new(reply)];
     let send = |control: &[ControlMessage<'_>]| {
-        sendmsg(socket.as_raw_fd(), &slices, control, MsgFlags::MSG_DONTWAIT, Some(to))
+        sendmsg(socket.as_raw_fd(), &slices, control, MsgFlags::MSG_DONTWAIT, Some(&to))
     };
     match from {
         Some(Arrival { local: IpAddr::V4(local), .. }) => {
@@ -260,6 +282,8 @@ pub(super) fn send(
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]

@@ -21,7 +21,7 @@ use crate::upstream::{BoxFuture, UpAnswer, UpError, UpQuestion, Upstream, Upstre
 use crate::{Engine, LocalZones, Settings};
 
 /// Answered at once: a locally served name (design section 5, step 12).
-const AT_ONCE: &str = "printer.internal";
+pub(super) const AT_ONCE: &str = "printer.internal";
 /// Answered by the upstream at once.
 const ASKED: &str = "www.example.org";
 /// Answered by the upstream when it is released.
@@ -33,11 +33,11 @@ const FRESH: &str = "fresh.example.org";
 const SERVFAIL: u8 = 2;
 const NXDOMAIN: u8 = 3;
 /// Long enough for a loaded machine; nothing waits this long when all is well.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers every question with one A record; [`HELD`] only after a release.
 #[derive(Default)]
-struct Toy {
+pub(super) struct Toy {
     release: Notify,
 }
 
@@ -68,7 +68,7 @@ fn v4() -> SocketAddr {
 }
 
 /// A query for A records.
-fn query(name: &str, id: u16) -> Vec<u8> {
+pub(super) fn query(name: &str, id: u16) -> Vec<u8> {
     let mut query = id.to_be_bytes().to_vec();
     query.extend(b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00");
     query.extend(Name::parse(name).unwrap().as_ref().wire());
@@ -77,7 +77,7 @@ fn query(name: &str, id: u16) -> Vec<u8> {
 }
 
 /// Id, response code and answer count of a reply.
-fn read(reply: &[u8]) -> (u16, u8, u8) {
+pub(super) fn read(reply: &[u8]) -> (u16, u8, u8) {
     assert_ne!(reply[2] & 0x80, 0, "a response");
     (u16::from_be_bytes([reply[0], reply[1]]), reply[3] & 0xf, reply[7])
 }
@@ -340,7 +340,7 @@ async fn idle_connections_go_sooner_when_most_are_taken() {
 }
 
 /// The real engine under the built-in policies (127.0.0.0/8 and ::1 are pupils), with no lists.
-fn engine(upstreams: Upstreams) -> Arc<Engine> {
+pub(super) fn engine(upstreams: Upstreams) -> Arc<Engine> {
     let index = Arc::new(Index::empty());
     let snapshot = Snapshot::build(&School::built_in(), &World::default(), index);
     let settings = Settings { cache_bytes: 1 << 20, ..Settings::default() };

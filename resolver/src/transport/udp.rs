@@ -1,119 +1,156 @@
-//! DNS over UDP: one thread per worker and address, batches in, replies out.
+//! DNS over UDP: one thread a core, batches in, replies out.
 //!
-//! A worker takes all datagrams that are there (`recvmmsg`), loads what is live and reads the clock
-//! once, and answers each at once if the engine can. Whatever has to wait goes to the runtime, at
-//! most [`WAITING_MAX`] at a time, and is answered later from the same socket. The worker itself
-//! never waits for anything but datagrams, and allocates nothing per datagram.
-//!
-//! Replies leave one `sendmsg` each: the safe `sendmmsg` of `nix` shares one source address over a
-//! whole batch and does not say which message failed, so that one client without a route could
-//! cost the others their answers.
+//! A worker has several sockets for every address, each with clients of its own
+//! ([`steer`](super::steer)), and serves those that have something in turns: one batch each, so that a flood
+//! in one of them costs the others no more than a batch of waiting. A batch is taken whole (`recvmmsg`), what is live is
+//! loaded and the clock read once, each query is answered at once if the engine can, and the replies leave
+//! together (`sendmmsg`). Whatever has to wait goes to the runtime, at most [`WAITING_MAX`] at a time, and is
+//! answered later from the same socket. The worker itself waits for nothing but datagrams, takes no lock, and allocates
+//! nothing for an answer of its own.
 
-use std::io::{self, ErrorKind, IoSliceMut};
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::io::{self, ErrorKind};
+use std::net::UdpSocket;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use nix::cmsg_space;
+use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::{MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use socket2::{SockFilter, SockRef};
 
-use super::socket::{self, Arrival};
-use super::{Count, QUERY_OCTETS_MAX, Service};
-use crate::answer;
-use crate::reply::{Ede, ede};
-use crate::wire::{self, NameBuffer, Parsed, rcode};
+use super::mmsg::{Datagram, Inbox, Outbox};
+use super::socket::{self, Datagrams};
+use super::{Count, Service};
 use crate::{Batch, Fast, Live, Peer, Recorder, Transport};
 
-/// Most datagrams taken at once.
-const BATCH: usize = 32;
-/// Room for a reply, so that its buffer never has to grow.
-const REPLY_OCTETS: usize = crate::limits::UDP_REPLY_MAX;
+/// How long a worker waits for a datagram before it looks whether it should stop, in milliseconds.
+const WAKE: u8 = 100;
+/// Sockets that are served in one round; of more that are ready, the others come first in the next.
+const ROUND: usize = 64;
 /// Pause after an error of the socket itself, so that a lasting one does not eat a core.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
+/// Longest that a worker answers what had come before it was told to stop. Nothing new is let in
+/// meanwhile, and what the queues hold is answered in a fraction of it.
+const LAST_ROUNDS: Duration = Duration::from_secs(2);
 
-/// Most queries over UDP that wait for an upstream or a zone; beyond, they are answered SERVFAIL at once
-/// and counted.
+/// Most queries over UDP that wait for an upstream or a zone; beyond, they are answered SERVFAIL at
+/// once and counted.
 pub const WAITING_MAX: usize = 4096;
-/// Most of them for one client address.
+/// Most of them for one client address, and never more than half of what is free: who holds much makes room for who
+/// holds little, long before nothing is left.
 pub const WAITING_PER_CLIENT: usize = 1000;
 
-type Buffers = [[u8; QUERY_OCTETS_MAX]; BATCH];
-
-/// One worker on one socket.
+/// One thread's sockets.
 pub(super) struct Worker {
-    pub(super) socket: Arc<UdpSocket>,
-    pub(super) service: Arc<Service>,
-    /// Rises with every turn of the loop, ten times a second or more.
-    pub(super) beats: Arc<Count>,
+    sockets: Vec<Datagrams>,
+    ready: Epoll,
+    service: Arc<Service>,
+    /// Rises with every round, ten times a second or more.
+    beats: Arc<Count>,
 }
 
-/// A datagram as it came.
-struct Datagram<'a> {
-    bytes: &'a [u8],
-    from: SockaddrStorage,
-    source: SocketAddr,
-    arrival: Option<Arrival>,
+/// What a worker works with: made once.
+struct Desk {
+    inbox: Inbox,
+    outbox: Outbox,
+    recorder: Recorder,
 }
 
 impl Worker {
+    /// # Errors
+    /// When the sockets cannot be waited for together.
+    pub(super) fn new(
+        sockets: Vec<Datagrams>,
+        service: &Arc<Service>,
+        beats: &Arc<Count>,
+    ) -> io::Result<Self> {
+        let ready = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        for (number, datagrams) in sockets.iter().enumerate() {
+            // One datagram in a socket that several workers read wakes one of them.
+            let exclusive =
+                if datagrams.inherited { EpollFlags::EPOLLEXCLUSIVE } else { EpollFlags::empty() };
+            let number = u64::try_from(number).unwrap_or(u64::MAX);
+            ready.add(&*datagrams.socket, EpollEvent::new(EpollFlags::EPOLLIN | exclusive, number))?;
+        }
+        Ok(Self { sockets, ready, service: Arc::clone(service), beats: Arc::clone(beats) })
+    }
+
     /// Serves until the service stops.
     pub(super) fn run(&self) {
-        let mut buffers: Box<Buffers> = Box::new([[0; QUERY_OCTETS_MAX]; BATCH]);
-        let mut headers = headers();
-        let mut reply = Vec::with_capacity(REPLY_OCTETS);
-        let mut recorder = self.service.engine.recorder();
+        let recorder = self.service.engine.recorder();
+        let mut desk = Desk { inbox: Inbox::new(), outbox: Outbox::new(), recorder };
+        let mut events = [EpollEvent::empty(); ROUND];
         while !self.service.stopping.load(Ordering::Relaxed) {
             self.beats.add_one();
-            match self.batch(&mut buffers, &mut headers, &mut reply, &mut recorder) {
-                Ok(true) => {}
-                // The kernel notes in the headers how much it wrote; after a datagram without
-                // packet info they would have no room for it any more.
-                Ok(false) => headers = self::headers(),
-                Err(error) if is_wake_up(&error) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "a UDP socket could not be read");
-                    std::thread::sleep(ERROR_PAUSE);
+            match self.ready.wait(&mut events, WAKE) {
+                Ok(count) => {
+                    for event in events.iter().take(count) {
+                        self.turn(event.data(), &mut desk);
+                    }
                 }
+                Err(Errno::EINTR) => {}
+                Err(error) => pause(&error.into()),
+            }
+        }
+        self.last_rounds(&mut desk);
+    }
+
+    /// One batch for a socket that has something.
+    fn turn(&self, number: u64, desk: &mut Desk) {
+        let Some(datagrams) = usize::try_from(number).ok().and_then(|number| self.sockets.get(number)) else {
+            return;
+        };
+        match self.batch(&datagrams.socket, desk) {
+            Ok(_) => {}
+            Err(error) if is_wake_up(&error) => {}
+            Err(error) => pause(&error),
+        }
+    }
+
+    /// Answers what had come when the stop was asked for: own sockets let nothing in any more, and
+    /// are emptied. Inherited ones keep what is in them for whoever reads them next.
+    fn last_rounds(&self, desk: &mut Desk) {
+        let own = || self.sockets.iter().filter(|datagrams| !datagrams.inherited);
+        for datagrams in own() {
+            let nothing = SockFilter::new(u16::try_from(libc::BPF_RET | libc::BPF_K).unwrap_or(0), 0, 0, 0);
+            if let Err(error) = SockRef::from(&*datagrams.socket).attach_filter(&[nothing]) {
+                tracing::debug!(%error, "a UDP socket goes on taking queries while it is emptied");
+            }
+        }
+        let until = Instant::now() + LAST_ROUNDS;
+        for datagrams in own() {
+            while Instant::now() < until && self.batch(&datagrams.socket, desk).is_ok_and(|count| count > 0) {
             }
         }
     }
 
-    /// Takes and answers one batch; false when the headers are to be made anew.
-    fn batch(
-        &self,
-        buffers: &mut Buffers,
-        headers: &mut MultiHeaders<SockaddrStorage>,
-        reply: &mut Vec<u8>,
-        recorder: &mut Recorder,
-    ) -> io::Result<bool> {
-        let mut slices = buffers.each_mut().map(|buffer| [IoSliceMut::new(buffer)]);
-        let received =
-            recvmmsg(self.socket.as_raw_fd(), headers, slices.iter_mut(), MsgFlags::MSG_WAITFORONE, None)?;
+    /// Takes and answers one batch; returns how many datagrams it had.
+    fn batch(&self, socket: &Arc<UdpSocket>, desk: &mut Desk) -> io::Result<usize> {
+        let Desk { inbox, outbox, recorder } = desk;
+        let count = inbox.receive(socket.as_fd())?;
         let live = self.service.engine.live();
         let mut batch = Batch::start();
-        let mut whole = true;
-        for message in received {
-            let datagram = Datagram::read(&message);
-            whole &= datagram.as_ref().is_none_or(|datagram| datagram.arrival.is_some());
-            match datagram {
-                Some(datagram) => self.answer(&datagram, &live, &mut batch, recorder, reply),
+        for number in 0..count {
+            match inbox.datagram(number) {
+                Some(datagram) => self.answer(socket, &datagram, &live, &mut batch, recorder, outbox),
                 None => self.service.load.unreadable.add_one(),
             }
         }
+        self.service.load.unsent.add(outbox.send(socket.as_fd()));
         batch.end(recorder);
-        Ok(whole)
+        Ok(count)
     }
 
     fn answer(
         &self,
+        socket: &Arc<UdpSocket>,
         datagram: &Datagram<'_>,
         live: &Live,
         batch: &mut Batch,
         recorder: &mut Recorder,
-        reply: &mut Vec<u8>,
+        outbox: &mut Outbox,
     ) {
         let peer = Peer {
             source: datagram.source,
@@ -121,97 +158,48 @@ impl Worker {
             interface: datagram.arrival.map(|arrival| arrival.interface),
             transport: Transport::Udp,
         };
-        match self.service.engine.fast(datagram.bytes, &peer, live, batch.tick(), recorder, reply) {
-            Fast::Reply(path) => {
-                batch.replied(path);
-                self.service.send(&self.socket, reply, &datagram.from, datagram.arrival);
-            }
-            Fast::Slow if self.wait(datagram, peer) => {}
-            Fast::Slow => self.service.refuse(&self.socket, datagram, reply),
-            Fast::Drop => {}
+        let (engine, now) = (&self.service.engine, batch.tick());
+        let mut done = engine.fast(datagram.bytes, &peer, live, now, recorder, outbox.reply());
+        if done == Fast::Slow && !self.wait(socket, datagram, peer) {
+            self.service.load.waiting_refused.add_one();
+            done = engine.stale_or_fail(datagram.bytes, &peer, live, now, recorder, outbox.reply());
+        }
+        if let Fast::Reply(path) = done {
+            batch.replied(path);
+            outbox.seal(datagram.source, datagram.arrival);
         }
     }
 
     /// Leaves a query to the runtime; false when there is no room.
-    fn wait(&self, datagram: &Datagram<'_>, peer: Peer) -> bool {
-        let Ok(slot) = Arc::clone(&self.service.load.waiting).try_acquire_owned() else {
-            return false;
-        };
-        let (service, socket) = (Arc::clone(&self.service), Arc::clone(&self.socket));
-        let (packet, from, arrival) = (datagram.bytes.to_vec(), datagram.from, datagram.arrival);
+    fn wait(&self, socket: &Arc<UdpSocket>, datagram: &Datagram<'_>, peer: Peer) -> bool {
+        let load = &self.service.load;
+        let most = WAITING_PER_CLIENT.min(load.waiting.available_permits() / 2);
+        let Some(share) = load.waiting_clients.take(peer.source.ip(), most) else { return false };
+        let Ok(slot) = Arc::clone(&load.waiting).try_acquire_owned() else { return false };
+        let (service, socket) = (Arc::clone(&self.service), Arc::clone(socket));
+        let (packet, arrival) = (datagram.bytes.to_vec(), datagram.arrival);
         self.service.runtime.spawn(async move {
-            let _slot = slot;
-            // In here and not in the worker: the worker takes no lock.
-            let Some(_share) = service.load.waiting_clients.take(peer.source.ip()) else {
-                let source = peer.source;
-                let bytes = packet.as_slice();
-                let datagram = Datagram { bytes, from, source, arrival };
-                return service.refuse(&socket, &datagram, &mut Vec::new());
-            };
-            if let Some(reply) = service.engine.answer(packet, peer).await {
-                service.send(&socket, &reply, &from, arrival);
+            let _held = (slot, share);
+            let Some(reply) = service.engine.answer(packet, peer).await else { return };
+            if let Err(error) = socket::send(&socket, &reply, peer.source, arrival) {
+                service.load.unsent.add_one();
+                tracing::debug!(%error, "a reply could not be sent");
             }
         });
         true
     }
 }
 
-impl<'a> Datagram<'a> {
-    /// `None` for what cannot be a query: longer than any, or from nowhere.
-    fn read(message: &RecvMsg<'_, 'a, SockaddrStorage>) -> Option<Self> {
-        if message.flags.contains(MsgFlags::MSG_TRUNC) {
-            return None;
-        }
-        let from = message.address?;
-        let source = socket_address(&from)?;
-        let arrival = message
-            .cmsgs()
-            .ok()
-            .and_then(|mut control| control.find_map(|message| Arrival::from_control(&message)));
-        Some(Self { bytes: message.iovs().next().unwrap_or(&[]), from, source, arrival })
-    }
-}
-
-impl Service {
-    /// Says SERVFAIL at once to a query that there is no room to wait for: better than silence, as
-    /// the client can go to another resolver or try again.
-    fn refuse(&self, socket: &UdpSocket, datagram: &Datagram<'_>, reply: &mut Vec<u8>) {
-        self.load.waiting_refused.add_one();
-        let mut name = NameBuffer::default();
-        let Parsed::Query(query) = wire::parse(datagram.bytes, Transport::Udp, &mut name) else {
-            return;
-        };
-        let error = [Ede::code(ede::NETWORK_ERROR)];
-        answer::code(&query, rcode::SERVFAIL, &error, reply);
-        self.send(socket, reply, &datagram.from, datagram.arrival);
-    }
-
-    fn send(&self, socket: &UdpSocket, reply: &[u8], to: &SockaddrStorage, from: Option<Arrival>) {
-        if let Err(error) = socket::send(socket, reply, to, from) {
-            self.load.unsent.add_one();
-            tracing::debug!(%error, "a reply could not be sent");
-        }
-    }
-}
-
-/// Headers for one batch, with room for the packet info of either family.
-fn headers() -> MultiHeaders<SockaddrStorage> {
-    MultiHeaders::preallocate(BATCH, Some(cmsg_space!(libc::in6_pktinfo)))
-}
-
-fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let found = match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
-        (Some(address), _) => SocketAddr::V4(SocketAddrV4::from(*address)),
-        (_, Some(address)) => SocketAddr::V6(SocketAddrV6::from(*address)),
-        _ => return None,
-    };
-    (found.port() != 0).then_some(found)
-}
-
-/// Nothing came in time, or a signal did; not an error of the socket.
+/// Nothing was there after all, or a signal came; not an error of the socket.
 fn is_wake_up(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::ConnectionRefused
-    )
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionRefused)
 }
+
+fn pause(error: &io::Error) {
+    tracing::warn!(%error, "a UDP socket could not be read");
+    std::thread::sleep(ERROR_PAUSE);
+}
+
+#[cfg(test)]
+#[path = "udp_tests.rs"]
+mod tests;

@@ -1,0 +1,105 @@
+//! The school, the upstream and the questions of the front's measurements.
+
+use std::fmt::Write as _;
+
+use policy::Snapshot;
+use resolver::upstream::{BoxFuture, UpAnswer, UpError, UpQuestion, Upstream};
+
+use super::Case;
+use crate::{Outcome, school};
+
+/// Names on the list, and as many that are on none.
+const NAMES: usize = 50_000;
+/// Of these, so many are asked in turn.
+const ASKED: usize = 512;
+
+/// Answers every question with one address.
+pub struct Toy;
+
+impl Upstream for Toy {
+    fn ask<'a>(&'a self, question: &'a UpQuestion) -> BoxFuture<'a, Result<UpAnswer, UpError>> {
+        Box::pin(async move {
+            let mut bytes = query(&question.name.to_string(), question.rtype);
+            bytes.truncate(bytes.len() - 11);
+            if let Some(head) = bytes.get_mut(2..12) {
+                head.copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
+            }
+            bytes.extend_from_slice(b"\xc0\x0c\x00\x01\x00\x01\x00\x01\x00\x00\x00\x04\xc6\x33\x64\x01");
+            Ok(UpAnswer { bytes, server: "toy".into() })
+        })
+    }
+}
+
+/// A query with EDNS.
+fn query(name: &str, rtype: u16) -> Vec<u8> {
+    let mut query = vec![0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        query.push(u8::try_from(label.len()).unwrap_or(0));
+        query.extend_from_slice(label.as_bytes());
+    }
+    query.push(0);
+    query.extend_from_slice(&rtype.to_be_bytes());
+    query.extend_from_slice(&[0, 1, 0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]);
+    query
+}
+
+/// The questions of a case.
+pub fn queries(case: Case) -> Vec<Vec<u8>> {
+    let name = |number: usize| match case {
+        Case::Blocked => format!("www.site{}.bets-{number}.example", number % 7),
+        Case::SafeSearch => "www.google.com".to_owned(),
+        Case::Echo | Case::Cached => format!("www.open-{number}.example"),
+    };
+    (0..ASKED).map(|number| query(&name(number * (NAMES / ASKED)), 1)).collect()
+}
+
+/// Whether an answer is the one that is to be measured.
+pub fn check(case: Case, reply: &[u8]) -> Outcome<()> {
+    let (code, answers) = match reply {
+        [_, _, _, flags, _, _, _, answers, ..] => (flags & 0xf, *answers),
+        _ => return Err("a short answer".into()),
+    };
+    let right = match case {
+        Case::Echo => true,
+        Case::Blocked => (code, answers) == (3, 0),
+        Case::Cached => (code, answers) == (0, 1),
+        Case::SafeSearch => (code, answers) == (0, 2),
+    };
+    right
+        .then_some(())
+        .ok_or_else(|| format!("{case:?} got response code {code} with {answers} records").into())
+}
+
+/// A school with a list of gambling sites: one network, or 1,000 subnets under 10 policies.
+pub fn snapshot(full: bool) -> Outcome<Snapshot> {
+    let folder = tempfile::tempdir()?;
+    let names: String = (0..NAMES).fold(String::new(), |mut text, number| {
+        let _ = writeln!(text, "bets-{number}.example");
+        text
+    });
+    std::fs::write(folder.path().join("gambling"), names)?;
+    let mut text = String::from(
+        "version = 1\n[[source]]\nid = \"bets\"\ncategory = \"gambling\"\nformat = \"domains\"\npath = \"gambling\"\n",
+    );
+    let policies = if full { 10 } else { 1 };
+    for number in 0..policies {
+        write!(text, "[[policy]]\nid = \"year{number}\"\nextends = \"ks2\"\nsafe_search = true\n")?;
+    }
+    for number in 0..if full { 1000 } else { 1 } {
+        let (high, low) = (20 + number / 250, number % 250);
+        let policy = number % policies;
+        write!(
+            text,
+            "[[network]]\nid = \"n{number}\"\nsubnets = [\"127.{high}.{low}.0/24\"]\npolicy = \"year{policy}\"\n"
+        )?;
+    }
+    let path = folder.path().join("policy.toml");
+    std::fs::write(&path, text)?;
+    let read = school::read_policy(&path)?;
+    let mut inputs = school::inputs(school::lists(&read));
+    for input in &mut inputs {
+        input.copy = folder.path().join(&input.copy);
+    }
+    let compiled = blocklists::compile::compile(&inputs)?;
+    Ok(school::snapshot(&read, blocklists::index::Index::from_bytes(&compiled.bytes)?))
+}
