@@ -9,6 +9,7 @@ mod agree;
 mod figures;
 mod lists;
 mod machine;
+mod misses;
 mod must_open;
 mod naive;
 mod random;
@@ -25,6 +26,7 @@ const USAGE: &str = "\
 Measures schoolgate on real block lists.
 
 Usage: benches <spine|agree|must-open> [--data DIR]
+       benches misses [--server URL]...
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
   agree   index and a naive matcher on 100,000 listed and 100,000 unlisted names; exit 1 on a difference
@@ -32,6 +34,9 @@ Usage: benches <spine|agree|must-open> [--data DIR]
           names that a school must have, under every built-in policy: how many the lists alone would take
           away, and who is to blame for any that is still lost; exit 1 on any
 
+  misses  processor time of one cache miss on the upstream side, against a responder on the second core
+
+  --server URL ask this upstream server instead of the built-in responder, such as tcp://127.0.0.1:5353
   --data DIR   folder with INDEX.tsv, lists/ and queries/
                (else $SCHOOLGATE_BENCH_DATA, else ../shared/data beside the repository)
 
@@ -49,6 +54,9 @@ fn main() -> ExitCode {
         ["spine-memory", folder, policy, index] => {
             spine::memory::in_this_process(folder.as_ref(), policy.as_ref(), index.as_ref())
         }
+        ["misses", rest @ ..] => misses::run(rest),
+        ["misses-of", server] => misses::of(server),
+        ["misses-responder"] => misses::responder(),
         ["--help" | "-h"] => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)
