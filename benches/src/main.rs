@@ -15,6 +15,7 @@ mod leaks;
 mod lists;
 mod load;
 mod machine;
+mod misses;
 mod must_open;
 mod naive;
 mod names;
@@ -41,6 +42,7 @@ const USAGE: &str = "\
 Measures schoolgate on real block lists, alone and beside its peers.
 
 Usage: benches <spine|agree|must-open|growth|front> [--data DIR]
+       benches misses [--server URL]...
        benches <lists|peers|leaks|rebuild> [--names N] [--data DIR] [--server PATH] [--repeats N] [--quick] …
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
@@ -62,6 +64,8 @@ Usage: benches <spine|agree|must-open|growth|front> [--data DIR]
           compile, open, memory and look-up of generated names, from 100,000 to 10 million
   front [CASE COUNT [full]]
           what an answer over UDP costs (echo, blocked, cached, safe-search), over a floor that only echoes
+  misses  processor time of one cache miss on the upstream side, against a responder on the second core;
+          --server URL asks another one, such as tcp://127.0.0.1:5353
 
   --data DIR      folder with INDEX.tsv, lists/ and queries/ (else $SCHOOLGATE_BENCH_DATA, else
                   ../shared/data beside the repository); the second line's benches generate names without
@@ -101,6 +105,9 @@ fn main() -> ExitCode {
             spine::memory::in_this_process(folder.as_ref(), policy.as_ref(), index.as_ref())
         }
         ["echo", manner, address, octets] => load::echo::in_this_process(manner, address, octets),
+        ["misses", rest @ ..] => misses::run(rest),
+        ["misses-of", server] => misses::of(server),
+        ["misses-responder"] => misses::responder(),
         ["--help" | "-h"] => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)

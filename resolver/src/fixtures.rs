@@ -178,7 +178,11 @@ impl Upstream for Script {
             self.gate.acquire().await.unwrap().forget();
             let key = (question.name.to_string(), question.rtype);
             let said = self.answers.lock().unwrap().get(&key).cloned();
-            said.unwrap_or(Err(UpError::Timeout)).map(|bytes| UpAnswer { bytes, server: "script".into() })
+            said.unwrap_or(Err(UpError::Timeout)).map(|bytes| UpAnswer {
+                bytes,
+                server: "script".into(),
+                ede: None,
+            })
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::cache::{Cache, Entry, Key};
 use crate::reply::ede;
 use crate::scrub::{ScrubError, Wanted, scrub};
 use crate::tick::Tick;
-use crate::upstream::{UpAnswer, UpError, UpQuestion, Upstream};
+use crate::upstream::{UpAnswer, UpError, UpQuestion, Upstream, VALIDATION};
 
 /// What a flight brings, once it is there.
 pub type Landing = watch::Receiver<Option<Arc<Entry>>>;
@@ -96,7 +96,7 @@ async fn ask(key: &Key, upstream: &dyn Upstream, cache: &Cache) -> Arc<Entry> {
     };
     let wanted = Wanted { name: key.name().as_ref(), rtype: asked.rtype, dnssec_ok: asked.dnssec_ok };
     let code = match upstream.ask(&question).await {
-        Ok(UpAnswer { bytes, server }) => match scrub(&bytes, wanted) {
+        Ok(UpAnswer { bytes, server, .. }) => match scrub(&bytes, wanted) {
             Ok(body) => return cache.keep(key.clone(), body, Tick::now()),
             Err(error) => {
                 tracing::debug!(name = %key.name(), rtype = asked.rtype, %server, %error, "answer refused");
@@ -124,6 +124,8 @@ fn scrub_code(error: ScrubError) -> u16 {
 
 fn upstream_code(error: &UpError) -> u16 {
     match error {
+        // The server validated and found the data bogus: that is the better reason.
+        UpError::AllServersFailed { ede: Some(code), .. } if VALIDATION.contains(code) => *code,
         UpError::Timeout | UpError::AllServersFailed { .. } => ede::NO_REACHABLE_AUTHORITY,
         UpError::NoServers | UpError::Busy | UpError::Network => ede::NETWORK_ERROR,
     }

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use resolver::upstream::{Class, Server};
+use resolver::upstream::{Class, Server, Strategy};
 use serde::Deserialize;
 
 /// The whole file.
@@ -91,23 +91,22 @@ pub struct Upstream {
     pub strategy: Strategy,
     /// 0x20: random letter case against spoofing.
     pub case_randomisation: bool,
+    /// DNS cookies against spoofing; on when left out.
+    pub cookies: Option<bool>,
+    /// Whom to trust on the names of encrypted servers.
+    pub tls: UpstreamTls,
     /// Public names that may have private addresses.
     pub rebind_allow: Vec<String>,
     /// Zones asked elsewhere.
     pub zone: Vec<UpstreamZone>,
 }
 
-/// How one of several upstream servers is chosen.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// The healthiest and fastest first.
-    #[default]
-    Fastest,
-    /// As written; the next only when one fails.
-    Ordered,
-    /// Several at once; the first good answer counts.
-    Race,
+/// `[upstream.tls]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpstreamTls {
+    /// PEM file of the only authorities that encrypted servers are believed on; none = the public ones.
+    pub ca: Option<PathBuf>,
 }
 
 /// `[[upstream.zone]]`

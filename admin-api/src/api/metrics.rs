@@ -127,6 +127,35 @@ fn upstream(page: &mut Page, facts: &Facts) {
     for server in &servers {
         family.count(&[("server", &server.server)], server.healthy.into());
     }
+    drop(family);
+    upstream_doubts(page, &servers);
+}
+
+/// What shows that somebody is guessing, or that a server is about to drown.
+fn upstream_doubts(page: &mut Page, servers: &[ServerStats]) {
+    type Figure = fn(&ServerStats) -> u64;
+    let counters: [(&str, &str, Figure); 2] = [
+        ("upstream_near_misses_total", "Replies that nearly answered a question and were dropped.", |s| {
+            s.near_misses
+        }),
+        ("upstream_over_tcp_total", "Questions asked again over TCP: truncated or doubtful.", |s| s.over_tcp),
+    ];
+    for (name, help, figure) in counters {
+        let mut family = page.counters(name, help);
+        for server in servers {
+            family.count(&[("server", &server.server)], figure(server));
+        }
+    }
+    let gauges: [(&str, &str, Figure); 2] = [
+        ("upstream_in_flight", "Questions that wait for an upstream server.", |s| s.in_flight),
+        ("upstream_connections", "Sockets and streams open to an upstream server.", |s| s.connections),
+    ];
+    for (name, help, figure) in gauges {
+        let mut family = page.gauges(name, help);
+        for server in servers {
+            family.count(&[("server", &server.server)], figure(server));
+        }
+    }
 }
 
 /// A server may stand in several groups; a label may stand in a family only once.
@@ -139,6 +168,10 @@ fn united(all: Vec<ServerStats>) -> Vec<ServerStats> {
                 sum.failures += one.failures;
                 sum.duration_sum_us += one.duration_sum_us;
                 sum.healthy &= one.healthy;
+                sum.near_misses += one.near_misses;
+                sum.over_tcp += one.over_tcp;
+                sum.in_flight += one.in_flight;
+                sum.connections += one.connections;
                 for (bucket, more) in sum.durations.iter_mut().zip(one.durations) {
                     *bucket += more;
                 }
