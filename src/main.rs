@@ -20,6 +20,7 @@ mod saved_cache;
 mod schedule;
 mod service;
 mod state;
+mod used_here;
 mod wiring;
 
 fn main() -> std::process::ExitCode {

@@ -23,7 +23,7 @@ use thiserror::Error;
 use crate::config::document::{self, Loaded, PolicyError};
 use crate::config::{Config, Origin, parts};
 use crate::control::Control;
-use crate::{saved_cache, service, state};
+use crate::{saved_cache, service, state, used_here};
 
 /// Why the server does not start.
 #[derive(Debug, Error)]
@@ -79,6 +79,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     let engine = Engine::new(settings, parts::upstreams(&config), local, Arc::new(Snapshot::not_ready()));
     saved_cache::restore(&config, &engine);
     slow.spawn(Arc::clone(&engine).renew());
+    let events = used_here::Reader::start(Arc::clone(&engine), &config.data)?;
     let transports = resolver::transport::serve(sockets, Arc::clone(&engine), slow.handle())?;
     service::watch(transports.pulse())?;
 
@@ -100,6 +101,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     admin.stop();
     slow.block_on(transports.stop());
     slow.shutdown_background();
+    events.stop();
     saved_cache::save(&config, &engine);
     Ok(())
 }

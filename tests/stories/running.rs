@@ -174,3 +174,23 @@ fn a_stop_signal_ends_it_cleanly() {
     school.signal(Signal::SIGTERM);
     assert_eq!(school.ended().code, Some(0));
 }
+
+#[test]
+fn what_the_school_uses_is_kept_without_any_client() {
+    let (mut school, upstream) = school();
+    upstream.has("www.lesson.example A 198.51.100.7");
+    assert_eq!(said(&school, "www.lesson.example"), "A 198.51.100.7");
+    assert_eq!(said(&school, "www.poker.example"), "NXDOMAIN");
+    school.signal(Signal::SIGTERM);
+    assert_eq!(school.ended().code, Some(0));
+    let folder = school.path("state/used-here");
+    let today = jiff::Zoned::now().date();
+    let sets = blocklists_update::used_here::UsedHere::open(&folder, today).unwrap();
+    let days = |name: &str| sets.days_used(blocklists::name::Name::parse(name).unwrap().as_ref());
+    assert_eq!((days("www.lesson.example"), days("lesson.example")), (1, 1));
+    assert_eq!(days("www.poker.example"), 0, "a blocked name was not used");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(11).any(|part| part == b"127.20.0.5\n" || part == b"\x06lesson\x07exa"));
+    }
+}
