@@ -3,6 +3,8 @@
 //! `update` is also what the server runs as a child process when it needs a new index, so that the
 //! bytes of a list never meet the process that answers DNS.
 
+mod accept;
+pub(super) mod lessons;
 mod rollback;
 mod status;
 mod update;
@@ -34,13 +36,16 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Puts names in force now that are held back because lessons use them
+    #[command(
+        after_help = "Examples:\n  schoolgate lists accept times-tables.example   # and what is held back below it\n  schoolgate lists accept --all"
+    )]
+    Accept(accept::Arguments),
     /// Shows every list: entries, age, state and what it could not use
-    #[command(after_help = "Example:\n  schoolgate lists status --json")]
-    Status {
-        /// Print it as JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(
+        after_help = "Examples:\n  schoolgate lists status --json\n  schoolgate lists status --coverage   # strong, weak or none, by category"
+    )]
+    Status(status::Arguments),
     /// Reads the current index, the previous one and the kept copies again and checks their hashes
     #[command(after_help = "Example:\n  schoolgate lists verify")]
     Verify {
@@ -54,8 +59,9 @@ pub enum Command {
 pub fn run(config: &Config, command: &Command) -> Outcome {
     match command {
         Command::Update(arguments) => update::run(config, arguments),
+        Command::Accept(arguments) => accept::run(config, arguments),
         Command::Rollback { json } => rollback::run(config, *json),
-        Command::Status { json } => status::run(config, *json),
+        Command::Status(arguments) => status::run(config, arguments),
         Command::Verify { json } => verify::run(config, *json),
     }
 }

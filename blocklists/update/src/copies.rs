@@ -190,7 +190,7 @@ impl Write for Copy<'_> {
 }
 
 /// A source id as a file name: letters, digits, hyphens and underscores stay.
-fn file_name(id: &str) -> String {
+pub(crate) fn file_name(id: &str) -> String {
     let plain = |symbol: char| symbol.is_ascii_alphanumeric() || matches!(symbol, '-' | '_');
     id.chars().map(|symbol| if plain(symbol) { symbol } else { '-' }).take(64).collect()
 }

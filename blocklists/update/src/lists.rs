@@ -108,7 +108,15 @@ impl Lists {
         let (upkeep, access) = (BTreeMap::new(), Access::default());
         let take = if only_local { Take::Local } else { Take::All };
         let promotion = Promotion::AtOnce;
-        let job = Job { sources, upkeep: &upkeep, access: &access, take, promotion, forget_rollback: false };
+        let job = Job {
+            sources,
+            upkeep: &upkeep,
+            access: &access,
+            take,
+            promotion,
+            forget_rollback: false,
+            lessons: None,
+        };
         self.run(&job, progress)
     }
 

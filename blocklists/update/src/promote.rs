@@ -5,11 +5,12 @@
 
 use blocklists::compile::Compiled;
 use blocklists::index::{Index, IndexedSource};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::record::Record;
 use crate::update::lock;
-use crate::{Lists, UpdateError, files};
+use crate::{Lists, UpdateError, changes, files};
 
 /// Writes a new index under its name and reads it back.
 ///
@@ -93,6 +94,9 @@ pub(crate) fn roll_back(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result
     // First the note: content that is set aside is not promoted again even if this ends here. The
     // note still names the index that is in force at this moment.
     let to = previous.id().to_owned();
+    if let Err(error) = changes::keep(lists, newer.as_ref(), &previous, None, now()) {
+        tracing::warn!("going back is not in the list journal: {error}");
+    }
     write_record(lists, &record)?;
     files::write(&lists.file("previous"), format!("{from}\n").as_bytes())?;
     files::write(&lists.file("current"), format!("{to}\n").as_bytes())?;
@@ -105,6 +109,12 @@ pub(crate) fn roll_back(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result
 fn is_emptied(newer: &IndexedSource, previous: &Index) -> bool {
     let older = previous.sources().iter().find(|older| older.source.id == newer.source.id);
     !newer.copy_name.is_empty() && older.is_some_and(|older| older.copy_name.is_empty())
+}
+
+/// In whole seconds: people read them.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 /// Writes the note of an update.

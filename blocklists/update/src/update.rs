@@ -18,8 +18,9 @@ use crate::candidate::{Candidate, Terms};
 use crate::collect::{self, Task};
 use crate::error::disk;
 use crate::fetch::Fetcher;
+use crate::held::Lessons;
 use crate::record::{Record, SourceRecord, program};
-use crate::{Lists, Promotion, UpdateError, copies, files, promote, watch, when};
+use crate::{Lists, Promotion, UpdateError, changes, copies, files, promote, watch, when};
 
 /// What an update did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,8 @@ pub struct Job<'a> {
     pub promotion: Promotion,
     /// Content that was rolled back may come into force again.
     pub forget_rollback: bool,
+    /// What lessons are to be left undisturbed; `None`: no name is held back.
+    pub lessons: Option<&'a Lessons>,
 }
 
 /// What one update works with.
@@ -127,13 +130,19 @@ impl<'l> Round<'l> {
                 let unchanged =
                     current.as_deref() == Some(&compiled.id) && self.lists.load(&compiled.id).is_ok();
                 if !unchanged {
-                    promote::write(self.lists, &compiled)?;
+                    let index = promote::write(self.lists, &compiled)?;
+                    self.note_changes(&index);
                     promote::swap(self.lists, &compiled.id)?;
                 }
                 (compiled.id, unchanged)
             }
         };
         candidates.iter_mut().for_each(|candidate| candidate.close(self.now));
+        match changes::settle(self.lists, self.now) {
+            Ok(0) => {}
+            Ok(over) => progress(&format!("{over} names that were held back for three days are in force")),
+            Err(error) => tracing::warn!("what was held back could not be settled: {error}"),
+        }
         let rolled_back_from =
             self.record.rolled_back_from.clone().filter(|_| unchanged && !self.job.forget_rollback);
         let written = Record {
@@ -152,6 +161,15 @@ impl<'l> Round<'l> {
         let waiting =
             candidates.iter().filter(waits).map(|candidate| candidate.after.source.id.clone()).collect();
         Ok(Outcome { id, refused, waiting, unchanged })
+    }
+
+    /// Writes down what the new index changes, before it is in force. What fails here must not keep
+    /// lists from being fresh.
+    fn note_changes(&self, index: &Index) {
+        let noted = changes::keep(self.lists, self.in_force.as_ref(), index, self.job.lessons, self.now);
+        if let Err(error) = noted {
+            tracing::warn!("what changed could not be noted, and no name is held back: {error}");
+        }
     }
 
     fn terms(&self) -> Terms<'_> {

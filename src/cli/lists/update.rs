@@ -8,6 +8,7 @@ use policy::School;
 use crate::cli::{Failure, Outcome};
 use crate::config::{Config, document};
 
+use super::lessons::lessons;
 use super::open;
 
 /// What can be asked of it.
@@ -43,6 +44,7 @@ pub(super) fn run(config: &Config, arguments: &Arguments) -> Outcome {
         Arguments { local_only: true, .. } => Take::Local,
         _ => Take::All,
     };
+    let lessons = lessons(config, &school);
     let job = Job {
         sources: school.sources(),
         upkeep: school.upkeep(),
@@ -50,6 +52,7 @@ pub(super) fn run(config: &Config, arguments: &Arguments) -> Outcome {
         take,
         promotion: if arguments.wait { config.lists.promotion(&school) } else { Promotion::AtOnce },
         forget_rollback: arguments.forget_rollback,
+        lessons: Some(&lessons),
     };
     let outcome = open(config)?.run(&job, &mut |sentence| say!("{sentence}")).map_err(Failure::failed)?;
     for (source, why) in &outcome.refused {

@@ -46,6 +46,7 @@ impl Snapshot {
             revision: world.revision,
             index,
             school,
+            world: world.clone(),
             names,
             safe_search,
             target_upstreams,
