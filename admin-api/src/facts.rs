@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
-use blocklists_update::{Lists, Status, UpdateError};
+use blocklists_update::{Lists, Overview, Status, UpdateError};
 use policy::Snapshot;
 use resolver::Engine;
 use resolver::transport::Load;
@@ -92,6 +92,20 @@ impl Facts {
     /// When it cannot be opened.
     pub fn lists(&self) -> Result<Lists, UpdateError> {
         Lists::open(&self.data.join("lists"))
+    }
+
+    /// Where the names are noted that this school used.
+    #[must_use]
+    pub fn used_here(&self) -> PathBuf {
+        self.data.join("used-here")
+    }
+
+    /// The same with what is held back and the feeds of illegal content.
+    ///
+    /// # Errors
+    /// When the lists directory cannot be opened.
+    pub fn lists_overview(&self) -> Result<Overview, UpdateError> {
+        Ok(self.lists()?.overview(Some(self.snapshot().index())))
     }
 
     /// What is known of every source, for the index that is live.

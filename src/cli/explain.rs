@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use admin_api::explain::{ExplainRequest, Explanation, Subject, explain};
+use admin_api::explain::{ExplainError, ExplainRequest, Explanation, Records, Subject, explain};
 use blocklists_update::Lists;
 use policy::Snapshot;
 
@@ -38,6 +38,10 @@ pub struct Arguments {
     /// At this moment (RFC 3339); now when left out
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
+    /// With the block lists as they were at the end of this day, or at this moment (RFC 3339); the policy
+    /// stays the one in force
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<String>,
     /// Print it as JSON, as the API does
     #[arg(long)]
     json: bool,
@@ -60,8 +64,13 @@ pub fn run(config: &Config, arguments: &Arguments) -> Outcome {
         subject: subject(arguments),
         rtype: arguments.rtype.clone(),
         at: arguments.at.clone(),
+        as_of: arguments.as_of.clone(),
     };
-    let explanation = explain(&snapshot, lists.copies(), &request).map_err(Failure::misused)?;
+    let records = Records { lists: &lists, used_here: &config.data.join("used-here") };
+    let explanation = explain(&snapshot, records, &request).map_err(|error| match error {
+        ExplainError::NotKnown(_) => Failure::failed(error),
+        _ => Failure::misused(error),
+    })?;
     if arguments.json {
         super::print_json(&explanation)?;
     } else {
@@ -85,7 +94,29 @@ fn print(explanation: &Explanation) {
     for step in &explanation.trace {
         say!("  {:<2} {:<22} {}", step.step, step.name, step.outcome);
     }
-    if let Some(way_out) = super::way_out::way_out(explanation) {
+    if let Some(then) = &explanation.as_of {
+        say!();
+        for listing in &then.listings {
+            let still = if listing.still { "still there" } else { "not there now" };
+            let held = if listing.held_back { ", held back from the school then" } else { "" };
+            say!("  {} for {}: {} ({still}{held})", listing.source, listing.category, listing.entry);
+        }
+        if then.listings.is_empty() {
+            say!("  no block list said anything of it");
+        }
+    }
+    if let Some(used) = &explanation.used_here {
+        let last = used.last.map_or_else(String::new, |day| format!(", last on {day}"));
+        say!();
+        say!("used here on {} of the last 30 days{last}", used.days);
+    }
+    if let Some(note) = &explanation.note {
+        say!();
+        say!("{note}");
+    }
+    if explanation.as_of.is_none()
+        && let Some(way_out) = super::way_out::way_out(explanation)
+    {
         say!("\n{way_out}");
     }
     say!();

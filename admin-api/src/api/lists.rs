@@ -1,11 +1,13 @@
-//! `GET /api/v1/lists`: the index and every source, as `lists status --json` prints them.
+//! `GET /api/v1/lists`: the index and every source, what is held back, and the feeds of illegal content.
+
+mod held;
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use blocklists_update::{IndexStatus, SourceStatus, Status, UpdateError, WaitingStatus};
+use blocklists_update::{IndexStatus, Overview, SourceStatus, UpdateError, WaitingStatus};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,6 +17,7 @@ use super::query::{Asked, Nothing};
 use super::words::{Format, State as Freshness, Trust};
 use super::{App, blocking};
 use crate::problem::Problem;
+use held::{HeldName, LockedFeed, OpenedName};
 
 /// The index in force, and the block lists of the last update.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,6 +26,14 @@ pub struct Lists {
     index: Option<Index>,
     /// Every block list of the last update, in its order.
     items: Vec<List>,
+    /// The slots of illegal content, licensed feeds or none.
+    locked_feeds: Vec<LockedFeed>,
+    /// Names that lists newly block and lessons use: not in force yet.
+    held: Vec<HeldName>,
+    /// Names in use that an update opened, of the last thirty days.
+    opened: Vec<OpenedName>,
+    /// Names that the last update would have held back, had there been room.
+    not_held: u64,
 }
 
 /// The compiled form of all block lists.
@@ -118,8 +129,8 @@ pub struct BadLine {
     responses((status = 200, description = "The index and the block lists.", body = Lists), ReadProblems),
     security(("token" = ["read"])))]
 pub async fn lists(State(app): State<Arc<App>>, _: Asked<Nothing>) -> Result<Json<Lists>, Problem> {
-    let status = blocking(move || app.facts.lists_status()).await?;
-    status.map(|status| Json(status.into())).map_err(|error| unreadable(&error))
+    let overview = blocking(move || app.facts.lists_overview()).await?;
+    overview.map(|overview| Json(overview.into())).map_err(|error| unreadable(&error))
 }
 
 /// The lists directory cannot be read.
@@ -128,8 +139,9 @@ pub(super) fn unreadable(error: &UpdateError) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "The block lists on this box cannot be read.")
 }
 
-impl From<Status> for Lists {
-    fn from(status: Status) -> Self {
+impl From<Overview> for Lists {
+    fn from(overview: Overview) -> Self {
+        let Overview { status, locked_feeds, held, opened, not_held } = overview;
         let index = status.index.map(|IndexStatus { id, compiled_at, entries, bytes, generation }| Index {
             id,
             compiled_at,
@@ -137,7 +149,14 @@ impl From<Status> for Lists {
             bytes,
             generation,
         });
-        Self { index, items: status.items.into_iter().map(List::from).collect() }
+        Self {
+            index,
+            items: status.items.into_iter().map(List::from).collect(),
+            locked_feeds: locked_feeds.into_iter().map(LockedFeed::from).collect(),
+            held: held.into_iter().map(HeldName::from).collect(),
+            opened: opened.into_iter().map(OpenedName::from).collect(),
+            not_held,
+        }
     }
 }
 

@@ -23,8 +23,12 @@ pub struct Question {
     /// At which moment; now when left out.
     #[param(format = DateTime, example = "2026-09-02T12:30:00Z")]
     pub at: Option<String>,
+    /// With the block lists as they were at this moment; as they are when left out. The policy is the one
+    /// in force either way.
+    #[param(format = DateTime, example = "2026-09-02T12:30:00Z")]
+    pub as_of: Option<String>,
 }
 
 impl Parameters for Question {
-    const POSSIBLE: &'static str = "Ask with `name`, and if needed `client`, `type` and `at`";
+    const POSSIBLE: &'static str = "Ask with `name`, and if needed `client`, `type`, `at` and `as_of`";
 }

@@ -61,6 +61,22 @@ words! {
         /// This name and everything below.
         Subtree = "subtree",
     }
+    /// What the light of a feed of illegal content says.
+    Light of blocklists_update::locked::Light {
+        /// A feed is loaded and fresh.
+        Green = "GREEN",
+        /// No feed, an empty one, or one that is not fresh.
+        Amber = "AMBER",
+    }
+    /// How well a category is covered.
+    Grade of blocklists_update::coverage::Grade {
+        /// Two fresh lists that somebody maintains, or one of trust `core`.
+        Strong = "strong",
+        /// Less than that.
+        Weak = "weak",
+        /// No names.
+        None = "none",
+    }
     /// How fresh a block list is.
     State of blocklists_update::State {
         /// Read at the last update.

@@ -3,8 +3,11 @@
 //!
 //! The API and the command line call the same [`explain`]. It decides with the very function that
 //! the data plane calls; only the evidence (source and line) is looked up beside it, in the kept
-//! copies of the lists.
+//! copies of the lists. Of a locked category there is no evidence to look up: that it is illegal is
+//! all that anybody is told.
 
+mod as_of;
+mod proof;
 mod rtype;
 mod sentence;
 #[cfg(test)]
@@ -12,10 +15,10 @@ mod tests;
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 
-use blocklists::category::CategoryId;
-use blocklists::evidence::{Evidence, evidence};
 use blocklists::name::{Name, NameError};
+use blocklists_update::Lists;
 use jiff::Timestamp;
 use policy::{
     Asker, BlockStyle, Client, Decision, Question, ReasonId, Snapshot, Standing, Target, Trace, Verdict,
@@ -23,6 +26,18 @@ use policy::{
 use serde::Serialize;
 use thiserror::Error;
 use utoipa::ToSchema;
+
+pub use as_of::{AsOf, ListedThen};
+pub use proof::UsedHere;
+
+/// Where evidence is: the state directory's own records.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a> {
+    /// The lists, their kept copies and their journal.
+    pub lists: &'a Lists,
+    /// The sets of names that this school used; they need not be there.
+    pub used_here: &'a Path,
+}
 
 /// What is to be explained.
 #[derive(Debug, Clone)]
@@ -35,6 +50,8 @@ pub struct ExplainRequest {
     pub rtype: String,
     /// At which moment (RFC 3339); now when left out.
     pub at: Option<String>,
+    /// With the block lists as they were then (a day, or RFC 3339); as they are when left out.
+    pub as_of: Option<String>,
 }
 
 /// Who asks.
@@ -82,6 +99,9 @@ pub enum ExplainError {
         "group `{0}` has no policy of its own: its devices have that of their network; ask for a network or a device"
     )]
     GroupWithoutPolicy(String),
+    /// Nothing is known of the lists of that moment.
+    #[error("{0}")]
+    NotKnown(String),
 }
 
 /// The explanation, as the API gives it.
@@ -119,6 +139,11 @@ pub struct Explanation {
     pub sentence: String,
     /// Every step considered.
     pub trace: Vec<Step>,
+    /// With the block lists of which moment this is decided, and what they said; nothing when it is
+    /// decided with those in force. The policy is the one in force in any case.
+    pub as_of: Option<AsOf>,
+    /// Whether this school used the name lately; nothing when that is not known, and for what is locked.
+    pub used_here: Option<UsedHere>,
     /// What could not be found out, if anything.
     pub note: Option<String>,
 }
@@ -168,34 +193,63 @@ pub struct Step {
     pub outcome: String,
 }
 
-/// Explains one question. `copies` is the folder of the kept list copies.
+/// Explains one question.
 ///
-/// Scans list copies where a category decided, so it may take up to a second.
+/// Scans list copies where a category decided, so it may take up to a second; with `as_of` all of them,
+/// and the journal.
 ///
 /// # Errors
 /// [`ExplainError`] for what the person wrote; copies that cannot be read are only a note.
 pub fn explain(
     snapshot: &Snapshot,
-    copies: &Path,
+    records: Records<'_>,
     request: &ExplainRequest,
 ) -> Result<Explanation, ExplainError> {
     let name = Name::parse(&request.name)
         .map_err(|error| ExplainError::Name { name: request.name.clone(), error })?;
-    let number = rtype::number(&request.rtype).ok_or_else(|| ExplainError::Type(request.rtype.clone()))?;
+    let rtype = rtype::number(&request.rtype).ok_or_else(|| ExplainError::Type(request.rtype.clone()))?;
+    let question = Question { name: name.as_ref(), rtype };
+    let Some(as_of) = &request.as_of else {
+        let find = |decision: &Decision| proof::find(snapshot, records.lists.copies(), &name, decision);
+        return told(snapshot, records, request, question, &find);
+    };
+    let mut then = as_of::then(snapshot, records.lists, question, as_of)?;
+    let index = std::mem::replace(&mut then.index, blocklists::index::Index::empty());
+    let before = snapshot.over(Arc::new(index));
+    let mut explanation =
+        told(&before, records, request, question, &|decision| as_of::find(&before, &then, decision))?;
+    snapshot.index().id().clone_into(&mut explanation.index);
+    explanation.note = as_of::note(&then, &explanation).or(explanation.note);
+    let told_as_of = AsOf::from(then);
+    explanation.sentence = as_of::sentence(&explanation.sentence, told_as_of.at);
+    explanation.as_of = Some(told_as_of);
+    Ok(explanation)
+}
+
+/// The line behind a decision, and what to say when there is none.
+type Find<'f> = &'f dyn Fn(&Decision) -> (Option<proof::Proof>, Option<String>);
+
+fn told(
+    snapshot: &Snapshot,
+    records: Records<'_>,
+    request: &ExplainRequest,
+    question: Question<'_>,
+    find: Find<'_>,
+) -> Result<Explanation, ExplainError> {
     let at = match &request.at {
         Some(text) => text.parse().map_err(|_| ExplainError::Time(text.clone()))?,
         None => Timestamp::now(),
     };
     let client = client(snapshot, &request.subject)?;
     let mut trace = Trace::default();
-    let question = Question { name: name.as_ref(), rtype: number };
     let decision = snapshot.decide_traced(&client, &question, &mut trace);
-    let (found, note) = find(snapshot, copies, &name, &decision);
+    let (found, note) = find(&decision);
     let school = snapshot.school();
     let id = |found: Option<&String>| found.cloned();
+    let is_locked = decision.reason.id == ReasonId::Locked;
     let mut explanation = Explanation {
-        name: name.to_string(),
-        rtype: rtype::text(number),
+        name: question.name.to_string(),
+        rtype: rtype::text(question.rtype),
         client: match request.subject {
             Subject::Client(address) => Some(address),
             _ => None,
@@ -212,6 +266,12 @@ pub fn explain(
         answer: answer(snapshot, &decision),
         sentence: String::new(),
         trace: steps(trace),
+        as_of: None,
+        used_here: if is_locked {
+            None
+        } else {
+            proof::used_here(snapshot, records.used_here, question.name)
+        },
         note,
     };
     explanation.sentence = sentence::sentence(&explanation, snapshot, &client, &decision);
@@ -258,31 +318,7 @@ fn client(snapshot: &Snapshot, subject: &Subject) -> Result<Client, ExplainError
     Ok(client)
 }
 
-/// The line behind the deciding category, and what to say when there is none.
-fn find(
-    snapshot: &Snapshot,
-    copies: &Path,
-    name: &Name,
-    decision: &Decision,
-) -> (Option<Evidence>, Option<String>) {
-    let index = snapshot.index();
-    let listed = |category: &&CategoryId| index.category_number(category).is_some();
-    let category = decision.reason.category.and_then(|number| snapshot.category(number));
-    // What an approved list opened is told by that list, not by the one that blocks.
-    let category = category.filter(|_| decision.reason.approved.is_none());
-    let Some(category) = category.filter(listed) else {
-        return (None, None);
-    };
-    match evidence(index, copies, name.as_ref(), category) {
-        Ok(all) => match all.into_iter().find(|evidence| !evidence.exception) {
-            Some(found) => (Some(found), None),
-            None => (None, Some("no line of the kept list copies covers this name".to_owned())),
-        },
-        Err(error) => (None, Some(format!("the list copies could not be read: {error}"))),
-    }
-}
-
-fn reason(snapshot: &Snapshot, decision: &Decision, found: Option<Evidence>) -> Reason {
+fn reason(snapshot: &Snapshot, decision: &Decision, found: Option<proof::Proof>) -> Reason {
     let reason = &decision.reason;
     let approved = reason.approved.and_then(|n| snapshot.school().approved().get(usize::from(n)));
     let rule = reason.rule.and_then(|number| snapshot.rule(number));
@@ -299,9 +335,8 @@ fn reason(snapshot: &Snapshot, decision: &Decision, found: Option<Evidence>) -> 
     };
     if let Some(found) = found {
         told.source = Some(found.source);
-        told.matched = Some(found.matched.to_string());
-        told.file = Some(found.file).filter(|file| !file.is_empty());
-        told.line = Some(found.line);
+        told.matched = Some(found.matched);
+        (told.file, told.line) = (found.file, found.line);
     }
     told
 }

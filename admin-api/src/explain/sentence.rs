@@ -55,9 +55,7 @@ fn why(told: &Explanation, snapshot: &Snapshot, client: &Client, decision: &Deci
     let category = reason.category.as_deref().unwrap_or("unknown");
     let listed = &listed(reason);
     match decision.reason.id {
-        ReasonId::Locked => {
-            format!("it is on a list of illegal content ({category}), which nobody can allow{listed}")
-        }
+        ReasonId::Locked => "it is on a list of illegal content, which nobody can allow".to_owned(),
         ReasonId::Canary => "by this name devices ask whether they may go round the filter, and \
              the answer is always no"
             .to_owned(),
@@ -103,15 +101,12 @@ fn why(told: &Explanation, snapshot: &Snapshot, client: &Client, decision: &Deci
     }
 }
 
-/// ` (listed as x in source, line n)`.
+/// ` (listed as x in source, line n)`; without a line for lists as they were once.
 fn listed(reason: &Reason) -> String {
-    match (&reason.matched, &reason.source, reason.line) {
-        (Some(matched), Some(source), Some(line)) => {
-            let file = reason.file.as_ref().map_or(String::new(), |file| format!(", file {file}"));
-            format!(" (listed as {matched} in {source}{file}, line {line})")
-        }
-        _ => String::new(),
-    }
+    let (Some(matched), Some(source)) = (&reason.matched, &reason.source) else { return String::new() };
+    let file = reason.file.as_ref().map_or(String::new(), |file| format!(", file {file}"));
+    let line = reason.line.map_or(String::new(), |line| format!(", line {line}"));
+    format!(" (listed as {matched} in {source}{file}{line})")
 }
 
 fn by_category(category: &str, verb: Option<Verb>) -> String {

@@ -5,9 +5,14 @@ use std::sync::Arc;
 
 use blocklists::compile::{Input, compile};
 use blocklists::index::Index;
+use blocklists::name::Name;
+use blocklists_update::Lists;
+use blocklists_update::changes::keep;
+use blocklists_update::used_here::UsedHere;
+use jiff::Timestamp;
 use policy::{Document, School, Snapshot, World};
 
-use super::{ExplainError, ExplainRequest, Explanation, Subject, explain};
+use super::{ExplainError, ExplainRequest, Explanation, Records, Subject, explain};
 
 const POLICY: &str = r#"
 version = 1
@@ -45,41 +50,71 @@ devices = []
 policy = "ks1"
 "#;
 
-/// A policy, its index, and the folder with the copies.
+/// A policy, its index, and the state directory.
 struct Desk {
-    copies: tempfile::TempDir,
+    state: tempfile::TempDir,
+    lists: Lists,
     snapshot: Snapshot,
 }
 
 impl Desk {
     fn new() -> Self {
-        let copies = tempfile::tempdir().unwrap();
-        std::fs::write(copies.path().join("county"), "# a list\nbets.example\nfair.example\n").unwrap();
-        std::fs::write(copies.path().join("illegal"), "worst.example\n").unwrap();
-        let document = Document::parse(POLICY).unwrap();
-        let (school, _) = School::new(&document, Path::new("."), &mut |_| Err(String::new())).unwrap();
-        let inputs: Vec<Input> = school
-            .sources()
-            .iter()
-            .map(|source| Input {
-                source: source.clone(),
-                copy: copies.path().join(&source.id),
-                copy_name: source.id.clone(),
-            })
-            .collect();
-        let index = Index::from_bytes(&compile(&inputs).unwrap().bytes).unwrap();
-        let snapshot = Snapshot::build(&school, &World::default(), Arc::new(index));
-        Self { copies, snapshot }
+        Self::with("# a list\nbets.example\nfair.example\n")
+    }
+
+    fn with(county: &str) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let lists = Lists::open(&state.path().join("lists")).unwrap();
+        let index = index(&lists, "county.1", county);
+        let snapshot = Snapshot::build(&school(), &World::default(), Arc::new(index));
+        Self { state, lists, snapshot }
+    }
+
+    /// The county list changes, as an update does it.
+    fn update(&mut self, copy: &str, county: &str, is_first: bool, now: Timestamp) {
+        let index = index(&self.lists, copy, county);
+        let before = (!is_first).then(|| self.snapshot.index().as_ref());
+        keep(&self.lists, before, &index, None, now).unwrap();
+        self.snapshot = self.snapshot.over(Arc::new(index));
+    }
+
+    fn ask(&self, name: &str, subject: Subject, as_of: Option<&str>) -> Result<Explanation, ExplainError> {
+        let as_of = as_of.map(ToOwned::to_owned);
+        let request =
+            ExplainRequest { name: name.to_owned(), subject, rtype: "A".to_owned(), at: None, as_of };
+        let used_here = &self.state.path().join("used-here");
+        explain(&self.snapshot, Records { lists: &self.lists, used_here }, &request)
     }
 
     fn explain(&self, name: &str, subject: Subject) -> Result<Explanation, ExplainError> {
-        let request = ExplainRequest { name: name.to_owned(), subject, rtype: "A".to_owned(), at: None };
-        explain(&self.snapshot, self.copies.path(), &request)
+        self.ask(name, subject, None)
     }
 
     fn pupil(&self, name: &str) -> Explanation {
         self.explain(name, Subject::Client([127, 20, 0, 1].into())).unwrap()
     }
+}
+
+fn school() -> School {
+    let document = Document::parse(POLICY).unwrap();
+    School::new(&document, Path::new("."), &mut |_| Err(String::new())).unwrap().0
+}
+
+/// The index over the county list in a copy of this name, and the list of what is illegal.
+fn index(lists: &Lists, copy: &str, county: &str) -> Index {
+    std::fs::write(lists.copies().join(copy), county).unwrap();
+    std::fs::write(lists.copies().join("illegal.1"), "worst.example\n").unwrap();
+    let school = school();
+    let inputs = school.sources().iter().map(|source| {
+        let copy_name = match source.id.as_str() {
+            "county" => copy.to_owned(),
+            "illegal" => "illegal.1".to_owned(),
+            _ => String::new(),
+        };
+        Input { source: source.clone(), copy: lists.copies().join(&copy_name), copy_name }
+    });
+    let inputs: Vec<Input> = inputs.collect();
+    Index::from_bytes(&compile(&inputs).unwrap().bytes).unwrap()
 }
 
 #[test]
@@ -142,9 +177,80 @@ fn what_cannot_be_explained_says_why() {
 #[test]
 fn copies_that_are_gone_are_a_note_and_not_an_error() {
     let desk = Desk::new();
-    std::fs::remove_file(desk.copies.path().join("county")).unwrap();
+    std::fs::remove_file(desk.lists.copies().join("county.1")).unwrap();
     let told = desk.pupil("bets.example");
     assert_eq!((told.verdict, told.reason.line), ("block", None));
     assert!(told.note.unwrap().contains("could not be read"));
     assert!(told.sentence.contains("gambling, which this policy does not allow."), "{}", told.sentence);
+}
+
+#[test]
+fn of_illegal_content_nobody_is_told_more_than_that() {
+    let desk = Desk::new();
+    let told = desk.pupil("www.worst.example");
+    assert_eq!((told.verdict, told.reason.id), ("block", "locked"));
+    let reason = &told.reason;
+    assert_eq!((&reason.source, &reason.matched, &reason.file, reason.line), (&None, &None, &None, None));
+    assert_eq!(told.used_here, None);
+    let json = serde_json::to_string(&told).unwrap();
+    for secret in ["\"illegal\"", "listed as", "\"worst.example\""] {
+        assert!(!json.contains(secret), "{secret}: {json}");
+    }
+}
+
+#[test]
+fn what_was_blocked_last_week_is_told_with_the_lists_of_last_week() {
+    let mut desk = Desk::with("bets.example\nlotto.example\n");
+    let [monday, tuesday]: [Timestamp; 2] =
+        ["2026-09-07T04:00:00Z", "2026-09-08T04:00:00Z"].map(|time| time.parse().unwrap());
+    desk.update("county.1", "bets.example\nlotto.example\n", true, monday);
+    desk.update("county.2", "bets.example\nraffle.example\n", false, tuesday);
+    let pupil = || Subject::Client([127, 20, 0, 1].into());
+    let (mon, tue) = ("2026-09-07T12:00:00Z", "2026-09-08T12:00:00Z");
+    for (name, as_of, verdict, listed) in [
+        ("www.lotto.example", mon, "block", Some((false, "||lotto.example"))),
+        ("www.lotto.example", tue, "allow", None),
+        ("raffle.example", mon, "allow", None),
+        ("raffle.example", tue, "block", Some((true, "||raffle.example"))),
+        ("bets.example", mon, "block", Some((true, "||bets.example"))),
+        // The policy is that of today.
+        ("fair.example", mon, "allow", None),
+    ] {
+        let told = desk.ask(name, pupil(), Some(as_of)).unwrap();
+        assert_eq!(told.verdict, verdict, "{name} at {as_of}: {}", told.sentence);
+        let then = told.as_of.unwrap();
+        let said = then.listings.first().map(|one| (one.still, one.entry.as_str()));
+        assert_eq!((said, then.gaps.len()), (listed, 0), "{name} at {as_of}");
+        assert!(
+            told.sentence.contains("With the block lists as they were at 2026-09-0"),
+            "{}",
+            told.sentence
+        );
+        assert!(told.sentence.contains("the policy as it is now"), "{}", told.sentence);
+        assert_eq!(told.index, desk.snapshot.index().id());
+        assert_eq!(told.reason.line, None);
+        assert_eq!(told.reason.source.is_some(), listed.is_some());
+    }
+    let worst = desk.ask("worst.example", pupil(), Some(mon)).unwrap();
+    assert_eq!((worst.verdict, worst.reason.id), ("block", "locked"));
+    assert!(worst.as_of.unwrap().listings.is_empty() && worst.reason.matched.is_none());
+    for (as_of, words) in
+        [("2026-09-01", "begins at"), ("2126-09-01", "has not come"), ("Tuesday", "not a time")]
+    {
+        let error = desk.ask("bets.example", pupil(), Some(as_of)).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+}
+
+#[test]
+fn whether_the_school_uses_a_name_is_told_without_by_whom() {
+    let desk = Desk::new();
+    assert_eq!(desk.pupil("museum.example").used_here, None, "nothing was ever noted");
+    let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::system()).date();
+    let mut used = UsedHere::open(&desk.state.path().join("used-here"), today).unwrap();
+    used.note(today, Name::parse("www.museum.example").unwrap().as_ref(), true);
+    used.save().unwrap();
+    let told = desk.pupil("museum.example").used_here.unwrap();
+    assert_eq!((told.days, told.last), (1, Some(today)));
+    assert_eq!(desk.pupil("new.example").used_here.unwrap().days, 0);
 }

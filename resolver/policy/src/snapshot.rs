@@ -26,6 +26,7 @@ use crate::verb::Verb;
 pub struct Snapshot {
     pub(crate) index: Arc<Index>,
     pub(crate) school: School,
+    pub(crate) world: World,
     pub(crate) names: Names,
     pub(crate) safe_search: SafeSearch,
     pub(crate) identities: Identities,
@@ -72,6 +73,12 @@ impl Snapshot {
         let mut snapshot = Self::assemble(school.clone(), world, index, true);
         snapshot.warn_of_overridden();
         snapshot
+    }
+
+    /// The same school in the same world, over another index: what would be, and what would have been.
+    #[must_use]
+    pub fn over(&self, index: Arc<Index>) -> Self {
+        Self::build(&self.school, &self.world, index)
     }
 
     /// What is live while there is no usable index: everything is refused (EDE 14) but core names.

@@ -118,7 +118,7 @@ fn serve(line: Box<dyn Line>, desk: &Mutex<Desk>) {
         let known = request.headers.get("if-none-match").cloned();
         open.asked.push(request);
         drop(open);
-        if !matches!(answer(line.get_mut(), offer, known), Ok(true)) {
+        if !matches!(answer(line.get_mut(), offer, known.as_ref()), Ok(true)) {
             return;
         }
     }
@@ -140,7 +140,7 @@ fn read(line: &mut impl BufRead) -> Option<Request> {
 }
 
 /// Answers; whether the connection may go on.
-fn answer(line: &mut dyn Line, offer: Option<Offer>, known: Option<String>) -> std::io::Result<bool> {
+fn answer(line: &mut dyn Line, offer: Option<Offer>, known: Option<&String>) -> std::io::Result<bool> {
     match offer {
         None => reply(line, "404 Not Found", "", b"gone\n"),
         Some(Offer::List(bytes)) => {
@@ -148,8 +148,8 @@ fn answer(line: &mut dyn Line, offer: Option<Offer>, known: Option<String>) -> s
                 "\"{:x}\"",
                 bytes.iter().fold(bytes.len(), |sum, byte| sum.wrapping_mul(31) ^ usize::from(*byte))
             );
-            let status = if known.as_ref() == Some(&etag) { "304 Not Modified" } else { "200 OK" };
-            let body = if known.as_ref() == Some(&etag) { &[][..] } else { &bytes };
+            let status = if known == Some(&etag) { "304 Not Modified" } else { "200 OK" };
+            let body = if known == Some(&etag) { &[][..] } else { &bytes };
             reply(line, status, &format!("ETag: {etag}\r\n"), body)
         }
         Some(Offer::Together(others, bytes)) => {

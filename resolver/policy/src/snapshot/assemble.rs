@@ -49,6 +49,7 @@ impl Snapshot {
             has_tcp_only: index.has_tcp_only(),
             index,
             school,
+            world: world.clone(),
             names,
             safe_search,
             target_upstreams,
