@@ -7,8 +7,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use ureq::config::RedirectAuthHeaders;
-use ureq::http::{HeaderMap, StatusCode, Uri, header};
+use ureq::Body;
+use ureq::http::{HeaderMap, Response, StatusCode, Uri, header};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::access::{self, Access, AccessError, Bounds, Credentials};
@@ -59,8 +59,9 @@ impl Fetcher {
             .timeout_connect(Some(bounds.connect))
             .timeout_recv_response(Some(bounds.answer))
             .timeout_per_read(Some(bounds.silence))
-            .max_redirects(REDIRECTS_MAX)
-            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+            // Followed here: credentials are chosen anew for each place, and none is carried along.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .http_status_as_error(false)
             .proxy(proxy)
             .tls_config(TlsConfig::builder().root_certs(roots).build())
@@ -77,22 +78,7 @@ impl Fetcher {
         url: &str,
         known: Option<&Edition>,
     ) -> Result<Answer<impl Read + use<>>, NoCopy> {
-        let uri: Uri = url.parse().map_err(|_| NoCopy::source("its address cannot be read"))?;
-        let is_https = uri.scheme_str() == Some("https");
-        // Once HTTPS, always HTTPS: a redirect to plain HTTP would let anybody on the way write the list.
-        let mut request = self.agent.get(url).config().https_only(is_https).build();
-        request = request.header(header::ACCEPT_ENCODING, "gzip, zstd");
-        if let Some(authorization) = self.authorization(&uri)? {
-            request = request.header(header::AUTHORIZATION, authorization);
-        }
-        let Edition { etag, modified } = known.cloned().unwrap_or_default();
-        if let Some(etag) = etag {
-            request = request.header(header::IF_NONE_MATCH, etag);
-        }
-        if let Some(modified) = modified {
-            request = request.header(header::IF_MODIFIED_SINCE, modified);
-        }
-        let answer = request.call().map_err(|error| NoCopy::source(sentence(&error)))?;
+        let answer = self.follow(url, known)?;
         let status = answer.status();
         if status == StatusCode::NOT_MODIFIED && known.is_some() {
             return Ok(Answer::Same);
@@ -109,6 +95,40 @@ impl Fetcher {
             text(answer.headers(), header::CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase();
         let wire = answer.into_body().into_with_config().limit(self.bounds.wire_bytes).reader();
         Ok(Answer::Content(Content::new(wire, &coding, self.bounds)?, edition))
+    }
+
+    /// Asks, and asks again where it is sent to.
+    fn follow(&self, url: &str, known: Option<&Edition>) -> Result<Response<Body>, NoCopy> {
+        let until = Instant::now() + self.bounds.whole;
+        let unreadable = || NoCopy::source("its address cannot be read");
+        let mut uri: Uri = url.parse().map_err(|_| unreadable())?;
+        // Once HTTPS, always HTTPS: a redirect to plain HTTP would let anybody on the way write the list.
+        let is_https = uri.scheme_str() == Some("https");
+        for _ in 0..=REDIRECTS_MAX {
+            let left = until.saturating_duration_since(Instant::now());
+            let mut request = self.agent.get(&uri).config().timeout_global(Some(left)).build();
+            request = request.header(header::ACCEPT_ENCODING, "gzip, zstd");
+            if let Some(authorization) = self.authorization(&uri)? {
+                request = request.header(header::AUTHORIZATION, authorization);
+            }
+            if let Some(etag) = known.and_then(|known| known.etag.as_ref()) {
+                request = request.header(header::IF_NONE_MATCH, etag);
+            }
+            if let Some(modified) = known.and_then(|known| known.modified.as_ref()) {
+                request = request.header(header::IF_MODIFIED_SINCE, modified);
+            }
+            let answer = request.call().map_err(|error| NoCopy::source(sentence(&error)))?;
+            let goes_on = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+            let Some(location) = text(answer.headers(), header::LOCATION).filter(|_| goes_on) else {
+                return Ok(answer);
+            };
+            uri = joined(&uri, location)
+                .ok_or_else(|| NoCopy::source("the server redirects to an address that cannot be read"))?;
+            if is_https && uri.scheme_str() != Some("https") {
+                return Err(NoCopy::source("the server redirects from https to http, which is not followed"));
+            }
+        }
+        Err(NoCopy::source(format!("the server redirects more than {REDIRECTS_MAX} times")))
     }
 
     /// A small text behind a URL: a checksum, a signature.
@@ -139,6 +159,22 @@ impl Fetcher {
         }
         Ok(said)
     }
+}
+
+/// Where a redirect leads (RFC 3986 section 5.2, without `..`, which no server sends).
+fn joined(base: &Uri, location: &str) -> Option<Uri> {
+    let location = location.split('#').next().unwrap_or("");
+    let (scheme, place) = (base.scheme_str()?, base.authority()?);
+    let folder = base.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+    let is_whole = location.starts_with("http://") || location.starts_with("https://");
+    let text = match location.as_bytes() {
+        _ if is_whole => location.to_owned(),
+        [b'/', b'/', ..] => format!("{scheme}:{location}"),
+        [b'/', ..] => format!("{scheme}://{place}{location}"),
+        [b'?', ..] => format!("{scheme}://{place}{}{location}", base.path()),
+        _ => format!("{scheme}://{place}{folder}/{location}"),
+    };
+    text.parse().ok()
 }
 
 /// `%41` becomes `A`.
@@ -276,11 +312,7 @@ fn wire_sentence(error: &io::Error) -> String {
 fn sentence(error: &ureq::Error) -> String {
     match error {
         ureq::Error::HostNotFound => "the server's name is not known to DNS".to_owned(),
-        ureq::Error::TooManyRedirects => format!("the server redirects more than {REDIRECTS_MAX} times"),
-        ureq::Error::RequireHttpsOnly(_) => {
-            "the server redirects from https to http, which is not followed".to_owned()
-        }
-        ureq::Error::BadUri(_) => "the server redirects to an address that cannot be read".to_owned(),
+        ureq::Error::BadUri(_) => "its address cannot be read".to_owned(),
         ureq::Error::Timeout(_) => "the server takes too long".to_owned(),
         ureq::Error::BodyExceedsLimit(limit) => format!("the server sends more than {} MiB", limit >> 20),
         ureq::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -288,5 +320,25 @@ fn sentence(error: &ureq::Error) -> String {
         }
         ureq::Error::Io(error) => format!("cannot be fetched: {error}"),
         other => format!("cannot be fetched: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_leads_where_it_says() {
+        let base: Uri = "https://a@lists.example/x/y.txt?v=1".parse().unwrap();
+        for (location, target) in [
+            ("https://other.example/z#top", Some("https://other.example/z")),
+            ("//other.example/z", Some("https://other.example/z")),
+            ("/z", Some("https://a@lists.example/z")),
+            ("z?v=2", Some("https://a@lists.example/x/z?v=2")),
+            ("?v=2", Some("https://a@lists.example/x/y.txt?v=2")),
+            ("https://[::", None),
+        ] {
+            assert_eq!(joined(&base, location).map(|uri| uri.to_string()).as_deref(), target, "{location}");
+        }
     }
 }

@@ -24,7 +24,8 @@ const DROPPED_MAX: u64 = 250;
 /// From so many entries on, a list that becomes much shorter looks cut off. What a school writes
 /// itself is shorter, and may change as it likes.
 const SHRINK_ENTRIES_MIN: u64 = 100;
-/// From so many entries on, a list that becomes much longer looks like another list.
+/// From so many entries on, a list that becomes much longer looks like another list. Shorter ones grow
+/// by themselves.
 const GROWTH_ENTRIES_MIN: u64 = 1000;
 
 /// What a long list of a category cannot fail to hold: the category, from how many entries on, and
@@ -68,7 +69,7 @@ pub(crate) fn keeps_its_size(before: u64, after: u64, upkeep: &Upkeep) -> Result
             upkeep.shrink_percent
         ));
     }
-    if after > GROWTH_ENTRIES_MIN && before > 0 && after > before.saturating_mul(upkeep.growth_times.into()) {
+    if before >= GROWTH_ENTRIES_MIN && after > before.saturating_mul(upkeep.growth_times.into()) {
         return Err(format!(
             "it went from {before} entries to {after}, more than {} times as many; \
              if that is right, set `growth` for this source",
@@ -197,10 +198,10 @@ mod tests {
             (100, 4, false, false),
             (99, 1, true, true),
             (0, 1_000_000, true, true),
-            (300, 1200, true, true),
-            (300, 1201, false, true),
-            (100, 1001, false, false),
-            (100, 1000, true, true),
+            (999, 1_000_000, true, true),
+            (1000, 4000, true, true),
+            (1000, 4001, false, true),
+            (1000, 10_001, false, false),
         ] {
             assert_eq!(keeps_its_size(before, after, &upkeep).is_ok(), fits, "{before} {after}");
             assert_eq!(keeps_its_size(before, after, &patient).is_ok(), fits_patient, "{before} {after}");

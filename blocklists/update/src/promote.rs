@@ -4,7 +4,7 @@
 //! synced, renamed and read back; then `current`, one line, is replaced. The one before stays.
 
 use blocklists::compile::Compiled;
-use blocklists::index::Index;
+use blocklists::index::{Index, IndexedSource};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -68,6 +68,13 @@ pub(crate) fn roll_back(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result
     if let Some(newer) = &newer {
         record.follow(newer);
     }
+    if let Some(newer) = &newer
+        && newer.sources().iter().any(|source| is_emptied(source, &previous))
+    {
+        let why =
+            "in the index before, a list that is in force now was still missing: going back would empty it";
+        return Err(UpdateError::NoWayBack(why));
+    }
     let mut set_aside = Vec::new();
     for known in &mut record.sources {
         let Some(older) = previous.sources().iter().find(|older| older.source.id == known.source.id) else {
@@ -95,6 +102,13 @@ pub(crate) fn roll_back(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result
     files::write(&lists.file("current"), format!("{to}\n").as_bytes())?;
     write_record(lists, &Record { index: Some(to.clone()), generation: record.generation + 1, ..record })?;
     Ok(RolledBack { from, to, set_aside })
+}
+
+/// Whether going back would leave nothing of a list. What is always blocked may never go empty, and
+/// for the others it is not what somebody means who goes back.
+fn is_emptied(newer: &IndexedSource, previous: &Index) -> bool {
+    let older = previous.sources().iter().find(|older| older.source.id == newer.source.id);
+    !newer.copy_name.is_empty() && older.is_some_and(|older| older.copy_name.is_empty())
 }
 
 /// In whole seconds: people read them.

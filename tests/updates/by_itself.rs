@@ -1,0 +1,76 @@
+//! What the server does about its lists without being asked, and what people may do about it.
+
+use super::*;
+
+#[test]
+fn a_list_file_that_somebody_saves_is_in_force_within_seconds() {
+    let scene = Scene::open();
+    assert_ne!(scene.said("chess.example"), "NXDOMAIN");
+    scene.school.write("ours.txt", "ours.example\nchess.example\n");
+    scene.school.until("the file is taken up", || scene.said("chess.example") == "NXDOMAIN");
+    scene.provider.asked();
+    scene.school.write("ours.txt", "chess.example\n");
+    scene.school.until("the file is taken up again", || scene.said("ours.example") != "NXDOMAIN");
+    assert!(scene.provider.asked().is_empty(), "no provider is troubled for it");
+}
+
+#[test]
+fn lessons_are_not_disturbed_by_new_content_and_everybody_can_see_what_waits() {
+    let scene = Scene::open();
+    scene.provider.lists("/bets", names("bet", 299) + "maths.example\n");
+    scene.provider.lists("/evil", "evil.example\nworse.example\n");
+    let exit = scene.school.run(&["lists", "update", "--wait"]);
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+    scene.school.until("the threat is in force", || scene.said("worse.example") == "NXDOMAIN");
+    assert_ne!(scene.said("maths.example"), "NXDOMAIN");
+    let status = scene.school.run(&["lists", "status"]).out;
+    assert!(status.contains("waits until") && status.contains("+1 -1 lines"), "{status}");
+    let waiting = &scene.status("bets")["waiting"];
+    assert!(
+        waiting["until"].as_str().unwrap().contains("T05:00")
+            || waiting["until"].as_str().unwrap().contains("T04:00")
+    );
+    assert!(scene.counts("schoolgate_lists_waiting 1"));
+
+    assert_eq!(scene.school.run(&["lists", "update"]).code, Some(0));
+    scene.school.until("what waited is in force", || scene.said("maths.example") == "NXDOMAIN");
+    scene.school.until("nothing waits", || scene.counts("schoolgate_lists_waiting 0"));
+}
+
+#[test]
+fn a_coordinator_goes_back_and_the_mistake_does_not_return() {
+    let scene = Scene::open();
+    let exit = scene.school.run(&["lists", "rollback"]);
+    assert_eq!(exit.code, Some(1), "there is no way back yet: {exit:?}");
+    scene.provider.lists("/bets", names("bet", 300) + "maths.example\n");
+    assert_eq!(scene.school.run(&["lists", "update"]).code, Some(0));
+    scene.school.until("the mistake is in force", || scene.said("maths.example") == "NXDOMAIN");
+    let exit = scene.school.run(&["lists", "rollback"]);
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+    assert!(exit.out.contains("bets") && exit.out.contains("--forget-rollback"), "{exit:?}");
+    scene.school.until("the mistake is gone", || scene.said("maths.example") != "NXDOMAIN");
+    assert_eq!(scene.said("bet0.example"), "NXDOMAIN");
+    let exit = scene.school.run(&["lists", "update"]);
+    assert_eq!(exit.code, Some(1), "{exit:?}");
+    assert!(exit.err.contains("rolled back"), "{exit:?}");
+    assert_ne!(scene.said("maths.example"), "NXDOMAIN");
+    scene.provider.lists("/bets", names("bet", 302));
+    assert_eq!(scene.school.run(&["lists", "update"]).code, Some(0));
+    scene.school.until("the mended list is in force", || scene.said("bet301.example") == "NXDOMAIN");
+}
+
+#[test]
+fn a_provider_that_is_gone_holds_up_no_start() {
+    let mut scene = Scene::lay_out();
+    for path in ["/bets", "/evil", "/police"] {
+        let gone = provider::Offer::Status("503 Busy", "Retry-After: 3600\r\n".to_owned());
+        scene.provider.offers(path, gone);
+    }
+    scene.school.start().unwrap();
+    assert_eq!(scene.said("ours.example"), "NXDOMAIN");
+    assert_eq!(scene.status("bets")["state"], "missing");
+    scene.school.stop();
+    scene.provider.asked();
+    scene.school.start().unwrap();
+    assert!(scene.provider.asked().is_empty(), "who asked to be left alone is, over a restart too");
+}
