@@ -3,7 +3,7 @@
 use crate::actors::Exit;
 use crate::scene::{plan, scene};
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &[],
     &["serve"],
     &["check-config"],
@@ -12,6 +12,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["lists"],
     &["lists", "update"],
     &["lists", "status"],
+    &["lists", "accept"],
     &["lists", "verify"],
     &["token"],
     &["token", "new"],

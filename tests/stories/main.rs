@@ -25,6 +25,7 @@ mod list_forms;
 mod local_names;
 mod messages;
 mod no_config;
+mod over_time;
 mod real_clients;
 mod record;
 mod running;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use blocklists_update::{State as ListState, Status};
+use blocklists_update::locked::Light;
+use blocklists_update::{Overview, State as ListState, Status};
 use resolver::counters::BUCKETS_MICROS;
 use resolver::upstream::{BOUNDS_MS, ServerStats};
 
@@ -46,8 +47,11 @@ fn page(facts: &Facts, chain: Option<bool>) -> Page {
     cache(&mut page, facts);
     upstream(&mut page, facts);
     queues(&mut page, facts);
-    match facts.lists_status() {
-        Ok(status) => sources(&mut page, &status),
+    match facts.lists_overview() {
+        Ok(overview) => {
+            sources(&mut page, &overview.status);
+            held_and_locked(&mut page, &overview);
+        }
         Err(error) => tracing::warn!(%error, "the state of the block lists cannot be read"),
     }
     state(&mut page, facts);
@@ -253,21 +257,32 @@ fn sources(page: &mut Page, status: &Status) {
     let waiting = status.items.iter().filter(|item| item.waiting.is_some()).count();
     page.gauges("lists_waiting", "Block lists with new content that waits for its hour.")
         .count(&[], u64::try_from(waiting).unwrap_or(u64::MAX));
+}
+
+fn held_and_locked(page: &mut Page, overview: &Overview) {
+    let held = overview.held.len();
+    page.gauges(
+        "names_held",
+        "Names that block lists newly block and that are held back because lessons use them.",
+    )
+    .count(&[], u64::try_from(held).unwrap_or(u64::MAX));
     // The oldest feed of a category counts: it is the one to worry about.
-    let mut oldest: BTreeMap<&str, u64> = BTreeMap::new();
-    for item in &status.items {
-        let locked = item.category.as_ref().filter(|category| category.is_locked());
-        if let (Some(category), Some(age)) = (locked, item.age_seconds) {
-            let known = oldest.entry(category.as_str()).or_insert(age);
-            *known = age.max(*known);
-        }
-    }
     let mut family = page.gauges(
         "locked_feed_age_seconds",
         "Seconds since the feeds of an always-blocked category were last had whole.",
     );
-    for (category, age) in oldest {
-        family.count(&[("category", category)], age);
+    for feed in &overview.locked_feeds {
+        if let Some(age) = feed.age_seconds {
+            family.count(&[("category", feed.category.as_str())], age);
+        }
+    }
+    drop(family);
+    let mut family = page.gauges(
+        "locked_feed_green",
+        "1 when a feed of an always-blocked category is loaded and fresh, 0 when none is there or it is not.",
+    );
+    for feed in &overview.locked_feeds {
+        family.count(&[("category", feed.category.as_str())], (feed.status == Light::Green).into());
     }
 }
 

@@ -37,6 +37,18 @@ pub enum UpdateError {
         /// What is wrong with it.
         error: IndexError,
     },
+    /// A feed of illegal content that is in force would be gone: its kept copy is damaged, and it cannot
+    /// be had anew. The caller says so until somebody helps; nothing else is promoted meanwhile.
+    #[error(
+        "the always-blocked list `{id}` is damaged here and could not be had again ({why}); what was in force stays, with \
+         all lists as they are, until it can be had or the policy no longer declares it"
+    )]
+    LockedLost {
+        /// The source.
+        id: String,
+        /// Why it could not be had.
+        why: String,
+    },
 }
 
 /// Says what was being done where when the disk failed.

@@ -127,6 +127,7 @@ impl<'l> Round<'l> {
             None => {
                 progress("compiling");
                 let compiled = compile_what_is_fit(self.lists, &mut candidates, self.now)?;
+                self.keep_locked(&candidates)?;
                 let unchanged =
                     current.as_deref() == Some(&compiled.id) && self.lists.load(&compiled.id).is_ok();
                 if !unchanged {
@@ -161,6 +162,19 @@ impl<'l> Round<'l> {
         let waiting =
             candidates.iter().filter(waits).map(|candidate| candidate.after.source.id.clone()).collect();
         Ok(Outcome { id, refused, waiting, unchanged })
+    }
+
+    /// What is always blocked never goes empty once it was there: rather nothing changes at all.
+    fn keep_locked(&self, candidates: &[Candidate]) -> Result<(), UpdateError> {
+        let in_force = self.in_force.as_ref().map_or(&[][..], Index::sources);
+        for Candidate { after, .. } in candidates.iter().filter(|lost| lost.after.copy.is_none()) {
+            let held = in_force.iter().find(|indexed| indexed.source.id == after.source.id);
+            if held.is_some_and(|held| held.report.entries > 0 && after.is_locked(&held.report)) {
+                let (id, why) = (after.source.id.clone(), after.error.clone().unwrap_or_default());
+                return Err(UpdateError::LockedLost { id, why });
+            }
+        }
+        Ok(())
     }
 
     /// Writes down what the new index changes, before it is in force. What fails here must not keep

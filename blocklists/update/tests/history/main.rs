@@ -5,5 +5,6 @@
 
 mod held;
 mod journal;
+mod locked;
 mod random;
 mod years;
