@@ -7,6 +7,7 @@
 
 mod agree;
 mod figures;
+mod growth;
 mod lists;
 mod machine;
 mod must_open;
@@ -44,6 +45,12 @@ fn main() -> ExitCode {
         ["spine", rest @ ..] => data_folder(rest).and_then(|folder| spine::run(&folder)),
         ["agree", rest @ ..] => data_folder(rest).and_then(|folder| agree::run(&folder)),
         ["must-open", rest @ ..] => data_folder(rest).and_then(|folder| must_open::run(&folder)),
+        ["growth", rest @ ..] => {
+            let (sizes, rest) = split_sizes(rest);
+            data_folder(rest).and_then(|folder| growth::run(&folder, &sizes))
+        }
+        ["growth-compile", folder] => growth::compile_here(folder.as_ref()),
+        ["growth-look-up", folder, data] => growth::look_up_here(folder.as_ref(), data.as_ref()),
         // Fresh processes that `spine` starts of itself, so that memory and time are theirs alone.
         ["spine-compile", policy, state] => spine::compile::in_this_process(policy.as_ref(), state.as_ref()),
         ["spine-memory", folder, policy, index] => {
@@ -62,6 +69,13 @@ fn main() -> ExitCode {
         eprintln!("benches: {error}");
         ExitCode::FAILURE
     })
+}
+
+/// Numbers in front of other arguments.
+fn split_sizes<'a, 'b>(arguments: &'a [&'b str]) -> (Vec<usize>, &'a [&'b str]) {
+    let sizes: Vec<usize> = arguments.iter().map_while(|word| word.parse().ok()).collect();
+    let rest = arguments.get(sizes.len()..).unwrap_or(&[]);
+    (sizes, rest)
 }
 
 /// Where the lists are.

@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "in a test, a panic names the line that failed"))]
 
+pub mod addresses;
 pub mod category;
 pub mod compile;
 pub mod evidence;
@@ -15,6 +16,7 @@ pub mod index;
 pub mod must_open;
 pub mod name;
 pub mod parse;
+pub mod patterns;
 pub mod read;
 pub mod report;
 pub mod services;

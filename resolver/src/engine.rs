@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use blocklists::name::Name;
-use policy::{Decision, Question, Snapshot, Target, Verdict};
+use policy::{BlockStyle, Decision, Question, Snapshot, Target, Verdict};
 use tokio::time::timeout;
 
 use crate::answer;
@@ -187,7 +187,7 @@ impl Engine {
         };
         let Some((decision, path)) = self.at_once(&case, now, out) else { return Fast::Slow };
         self.record(&case, peer, &decision, now, out);
-        Fast::Reply(path)
+        if is_dropped(&decision) { Fast::Drop } else { Fast::Reply(path) }
     }
 
     /// Answers any packet, waiting for others where it has to; `None` when no reply is due. Needs a
@@ -205,6 +205,9 @@ impl Engine {
                     None => self.in_time(&case, &mut out).await,
                 };
                 self.record(&case, &peer, &decision, Tick::now(), &out);
+                if is_dropped(&decision) {
+                    return None;
+                }
                 path
             }
         };
@@ -237,6 +240,9 @@ impl Engine {
         let Case { query, decision, live, .. } = case;
         let page = self.settings.block_page;
         match decision.verdict {
+            Verdict::Block(_) if case.target().is_some() && query.recursion_desired => {
+                return self.cached(case, now, out).map(|decision| (decision, Path::Cache));
+            }
             Verdict::Block(_) | Verdict::Refuse => {
                 answer::deny(query, decision, &live.snapshot, page, out);
             }
@@ -351,6 +357,11 @@ impl Engine {
         self.counters.record(&event, &case.live.tallies);
         self.sightings.note(&event, now);
     }
+}
+
+/// Whether a list's entry wants the question left without an answer. It was counted like any block.
+fn is_dropped(decision: &Decision) -> bool {
+    decision.verdict == Verdict::Block(BlockStyle::Drop)
 }
 
 #[cfg(test)]

@@ -111,6 +111,12 @@ impl<'a> Reply<'a> {
         self.truncated = false;
     }
 
+    /// Makes it a truncated reply, whatever it holds: the client is to ask again over TCP.
+    pub fn truncate(&mut self) {
+        self.restart();
+        self.truncated = true;
+    }
+
     /// How many records the answer section has.
     #[must_use]
     pub fn answers(&self) -> u16 {

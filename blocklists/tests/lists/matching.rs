@@ -173,7 +173,7 @@ proptest! {
         let lists: Vec<_> = lists.into_iter().map(|list| list.list).collect();
         for labels in questions() {
             let name = Name::parse(&labels.join(".")).unwrap();
-            let found = index.find(name.as_ref());
+            let found = index.find(name.as_ref(), 1);
             let set = |set| ids(&index, set).into_iter().collect::<BTreeSet<_>>();
             prop_assert_eq!(set(&found.here), naive::categories(&lists, &labels), "here {}", name);
             prop_assert_eq!(set(&found.below), naive::below(&lists, &labels), "below {}", name);

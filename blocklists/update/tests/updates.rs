@@ -46,7 +46,7 @@ impl School {
 
     fn lists(&self, name: &str) -> bool {
         let (index, _) = self.lists.load_best().unwrap();
-        !index.find(Name::parse(name).unwrap().as_ref()).here.is_empty()
+        !index.find(Name::parse(name).unwrap().as_ref(), 1).here.is_empty()
     }
 
     fn item(&self, id: &str) -> SourceStatus {
