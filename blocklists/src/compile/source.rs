@@ -27,9 +27,6 @@ const SPARED_MAX: usize = 4096;
 const CARRIED_MAX: usize = 1 << 22;
 /// Most patterns, and most addresses, of one source.
 const SUBJECTS_MAX: usize = 1 << 21;
-/// Shortest prefixes of addresses that are believed: nobody lists an eighth of a per cent of everybody.
-const PREFIX_MIN: [u8; 2] = [8, 16];
-
 /// What one source said, all numbers still its own.
 pub(super) struct Parsed {
     pub(super) arena: Vec<u8>,
@@ -211,24 +208,14 @@ impl Reader {
             });
             let Ok(category) = u16::try_from(category) else { return Err("categories of one source") };
             let is_locked = input.source.locked || file.category().is_locked();
-            let mut wide = Vec::new();
             file.parse(&mut report, &mut |line, rule| {
                 // What a locked category lists has no exceptions of any kind.
                 let rule = if is_locked { Rule { spared: &[], ..rule } } else { rule };
-                let taken = match rule.subject {
-                    Subject::Answer(net) | Subject::Client(net) if is_too_wide(net) && !rule.exception => {
-                        wide.push(line.number);
-                        Ok(())
-                    }
-                    _ => self.rule(category, name, &line, &rule),
-                };
+                let taken = self.rule(category, name, &line, &rule);
                 if result.is_ok() {
                     result = taken;
                 }
             });
-            for line in wide {
-                reject(&mut report, name, line, "the prefix takes in far too many addresses", is_locked);
-            }
         }
         self.parsed.report = report;
         result
@@ -441,8 +428,4 @@ fn cancel(parsed: &mut Parsed) {
         !said.cancels
             && !cancelled.iter().any(|other| AddressSaid { cancels: false, ..other.clone() } == *said)
     });
-}
-
-fn is_too_wide(net: IpNet) -> bool {
-    net.prefix_len() < PREFIX_MIN[usize::from(net.addr().is_ipv6())]
 }

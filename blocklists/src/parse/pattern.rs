@@ -7,7 +7,7 @@
 
 use regex_automata::meta::{self, Regex};
 use regex_automata::util::syntax;
-use regex_syntax::hir::{Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use thiserror::Error;
 
 /// Longest pattern in bytes.
@@ -38,6 +38,9 @@ pub enum PatternError {
     /// It fits every name.
     #[error("the pattern fits every name")]
     FitsAll,
+    /// It fits only addresses, which no name looks like.
+    #[error("the pattern fits addresses only, and no name")]
+    OnlyAddresses,
     /// There are too many before it in this file.
     #[error("there are more than {PATTERNS_MAX} patterns in this file")]
     TooMany,
@@ -59,6 +62,9 @@ pub(super) fn checked(pattern: &str) -> Result<Regex, PatternError> {
     if states(&hir) > STATES_MAX {
         return Err(PatternError::TooBig);
     }
+    if is_whole(&hir) && is_numeric(&hir) {
+        return Err(PatternError::OnlyAddresses);
+    }
     let config = meta::Config::new().nfa_size_limit(Some(NFA_BYTES_MAX)).onepass(false).dfa(false);
     let regex = meta::Builder::new().configure(config).build_from_hir(&hir);
     let regex = regex.map_err(|_| PatternError::TooBig)?;
@@ -77,6 +83,28 @@ fn unreadable(error: &regex_syntax::Error) -> PatternError {
             _ => PatternError::Unreadable,
         },
         _ => PatternError::Unreadable,
+    }
+}
+
+/// Whether a pattern speaks of the whole text, from its start to its end.
+fn is_whole(hir: &Hir) -> bool {
+    let properties = hir.properties();
+    properties.look_set_prefix().contains(Look::Start) && properties.look_set_suffix().contains(Look::End)
+}
+
+/// Whether nothing but digits and dots fits it.
+fn is_numeric(hir: &Hir) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(literal) => literal.0.iter().copied().all(is_digit),
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().all(|range| (range.start()..=range.end()).all(is_digit))
+        }
+        HirKind::Class(Class::Unicode(_)) => false,
+        HirKind::Repetition(repetition) => is_numeric(&repetition.sub),
+        HirKind::Capture(capture) => is_numeric(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().all(is_numeric),
     }
 }
 

@@ -13,6 +13,9 @@ use crate::source::Source;
 /// Most unknown folders reported.
 const UNMAPPED_MAX: usize = 200;
 
+/// What the names of packed files end in.
+const PACKED: [&str; 4] = [".gz", ".zst", ".xz", ".txt"];
+
 /// A source's map leads here to leave a folder out.
 pub const NONE: &str = "none";
 
@@ -108,7 +111,8 @@ pub(super) fn category_of(
         None => MAP.iter().find(|(known, _)| *known == folder).and_then(|(_, id)| CategoryId::new(id)),
     };
     // `domains.gz` was unpacked on the way, its name stays.
-    match file.split('.').next()? {
+    let file = PACKED.iter().find_map(|end| file.strip_suffix(end)).unwrap_or(file);
+    match file {
         "domains" => {
             let known =
                 category.is_some() || NOT_BLOCK_LISTS.contains(&folder) || source.map.contains_key(folder);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a panic names the line that failed")]
 
 mod damage;
+mod kinds;
 mod matching;
 mod naive;
 mod stories;

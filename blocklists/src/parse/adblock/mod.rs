@@ -9,6 +9,7 @@ mod modifiers;
 mod regex;
 mod shape;
 
+use super::pattern::PatternError;
 use super::{Bad, Marks, Parser};
 use modifiers::{Modifiers, Odd};
 use shape::Shape;
@@ -81,8 +82,10 @@ fn read_plain(parser: &mut Parser<'_>, pattern: &[u8], marks: Marks<'_>) {
 }
 
 fn take_pattern(parser: &mut Parser<'_>, pattern: &str, marks: Marks<'_>) {
-    if let Err(why) = parser.take_pattern(pattern, marks) {
-        parser.reject(why);
+    match parser.take_pattern(pattern, marks) {
+        Ok(()) => {}
+        Err(PatternError::OnlyAddresses) => parser.ignore("address-pattern"),
+        Err(why) => parser.reject(why),
     }
 }
 

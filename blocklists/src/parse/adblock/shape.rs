@@ -5,9 +5,7 @@
 //! sign on a side the pattern is open on that side, with one reading that every list relies on: a
 //! whole host is that host (`||ads.example` is meant as `||ads.example^`).
 
-use std::net::IpAddr;
-
-use crate::parse::Reach;
+use crate::parse::{Reach, address};
 
 /// What a pattern is.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,14 +54,16 @@ pub(super) fn of(pattern: &[u8], plain: Reach) -> Shape<'_> {
         _ if memchr::memchr2(b'^', b'|', body).is_some() && !body.contains(&b'/') => return Shape::FitsNone,
         _ => {}
     }
-    if !floating && is_address(body) {
+    if !floating && address::read(body).is_some() {
         return Shape::Host(body, plain);
+    }
+    if body.iter().any(|byte| b"/?=&%".contains(byte)) {
+        return Shape::InsideUrl;
     }
     let is_spelt = body.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte));
     let has_star = body.contains(&b'*');
     if !is_spelt && (has_star || floating || (closed && front == Front::Any)) {
-        let is_url = body.iter().any(|byte| b"/:?=&%".contains(byte));
-        return if is_url { Shape::InsideUrl } else { Shape::Wrong("the pattern holds what no name does") };
+        return Shape::Wrong("the pattern holds what no name does");
     }
     let goes_on = end == End::Starred || (body.ends_with(b".") && !closed);
     let is_host = !(has_star || is_spelt && goes_on);
@@ -78,10 +78,6 @@ pub(super) fn of(pattern: &[u8], plain: Reach) -> Shape<'_> {
         _ if is_spelt => Shape::Pattern(regex(front, body, closed)),
         _ => Shape::Host(body, plain),
     }
-}
-
-fn is_address(body: &[u8]) -> bool {
-    std::str::from_utf8(body).is_ok_and(|text| text.parse::<IpAddr>().is_ok())
 }
 
 /// How a pattern ends.
