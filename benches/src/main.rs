@@ -4,7 +4,7 @@
 //! the index and an independent, naive matcher the same questions and fails on any difference; `… --
 //! must-open` shows what the lists would take from a school, and proves that they do not. These read an
 //! `INDEX.tsv` folder of real lists that is not part of the project. The others (`lists`, `peers`,
-//! `leaks`, `rebuild`) start real servers, and generate names where there is no such folder.
+//! `leaks`, `rebuild`) start real servers, or (`micro`, `instructions`) take an engine apart; they generate names where there is no such folder.
 
 mod agree;
 mod editions;
@@ -15,6 +15,7 @@ mod leaks;
 mod lists;
 mod load;
 mod machine;
+mod micro;
 mod misses;
 mod must_open;
 mod naive;
@@ -43,13 +44,18 @@ Measures schoolgate on real block lists, alone and beside its peers.
 
 Usage: benches <spine|agree|must-open|growth|front> [--data DIR]
        benches misses [--server URL]...
-       benches <lists|peers|leaks|rebuild> [--names N] [--data DIR] [--server PATH] [--repeats N] [--quick] …
+       benches instructions [--write]
+       benches <micro|lists|peers|leaks|rebuild> [--names N] [--data DIR] [--server PATH] [--repeats N] [--quick] …
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
   agree   index and a naive matcher on 100,000 listed and 100,000 unlisted names; exit 1 on a difference
   must-open
           names that a school must have, under every built-in policy: how many the lists alone would take
           away, and who is to blame for any that is still lost; exit 1 on any
+  micro   nanoseconds of each step of an answer, without sockets
+  instructions
+          instructions of an answer, counted under callgrind and held within 3 % of benches/baseline.toml;
+          `--write` writes that file anew
   lists   a million listed names in schoolgate and in unbound, dnsdist, pdns-recursor, dnsmasq: memory, time
           to load
   peers   processor time an answer, rate, time to answer, memory, beside unbound, dnsdist, knot-resolver,
@@ -68,7 +74,7 @@ Usage: benches <spine|agree|must-open|growth|front> [--data DIR]
           --server URL asks another one, such as tcp://127.0.0.1:5353
 
   --data DIR      folder with INDEX.tsv, lists/ and queries/ (else $SCHOOLGATE_BENCH_DATA, else
-                  ../shared/data beside the repository); the second line's benches generate names without
+                  ../shared/data beside the repository); the last line's benches generate names without
   --names N       how many names are listed
   --server PATH   the program (else `schoolgate` beside this one)
   --repeats N     how often everything is done
@@ -96,6 +102,9 @@ fn main() -> ExitCode {
         ["growth-look-up", folder, data] => growth::look_up_here(folder.as_ref(), data.as_ref()),
         ["lists", rest @ ..] => Options::read(rest).and_then(|options| weight::run(&options)),
         ["leaks", rest @ ..] => Options::read(rest).and_then(|options| leaks::run(&options)),
+        ["micro", rest @ ..] => Options::of_names(rest).and_then(|options| micro::run(&options)),
+        ["instructions"] => micro::instructions::run(false),
+        ["instructions", "--write"] => micro::instructions::run(true),
         ["peers", rest @ ..] => Options::read(rest).and_then(|options| speed::run(&options)),
         ["rebuild", rest @ ..] => Options::read(rest).and_then(|options| rebuild::run(&options)),
         ["front", rest @ ..] => front::run(rest),
@@ -104,6 +113,8 @@ fn main() -> ExitCode {
         ["spine-memory", folder, policy, index] => {
             spine::memory::in_this_process(folder.as_ref(), policy.as_ref(), index.as_ref())
         }
+        // The process that `instructions` counts, and those that `peers` compares servers with.
+        ["count-answers", folder, way] => micro::instructions::in_this_process(folder.as_ref(), way),
         ["echo", manner, address, octets] => load::echo::in_this_process(manner, address, octets),
         ["misses", rest @ ..] => misses::run(rest),
         ["misses-of", server] => misses::of(server),

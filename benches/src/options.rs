@@ -24,8 +24,20 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads them; the program is looked for beside this one.
+    /// Reads them, and makes sure that the program is there; it is looked for beside this one.
     pub fn read(arguments: &[&str]) -> Outcome<Self> {
+        let mut options = Self::of_names(arguments)?;
+        options.server = options.server.canonicalize().map_err(|_| {
+            format!(
+                "there is no program {}: `cargo build --release` makes it, or name one with --server",
+                options.server.display()
+            )
+        })?;
+        Ok(options)
+    }
+
+    /// Reads them for a bench that starts no program.
+    pub fn of_names(arguments: &[&str]) -> Outcome<Self> {
         let mut options = Self {
             names: None,
             data: None,
@@ -53,12 +65,6 @@ impl Options {
         if options.data.is_none() {
             options.data = crate::data_folder(&[]).ok();
         }
-        options.server = options.server.canonicalize().map_err(|_| {
-            format!(
-                "there is no program {}: `cargo build --release` makes it, or name one with --server",
-                options.server.display()
-            )
-        })?;
         Ok(options)
     }
 

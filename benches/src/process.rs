@@ -46,13 +46,17 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts it, in a group of its own, on this core (all cores without one); what it says goes to a file.
+    /// Starts it, in a group of its own, on this core (without one: on all, wherever this thread is kept);
+    /// what it says goes to a file.
     pub fn start(command: &mut Command, log: &Path, core: Option<usize>) -> Outcome<Self> {
         let (out, error) = (File::create(log)?, File::options().append(true).open(log)?);
         command.process_group(0).stdin(Stdio::null()).stdout(out).stderr(error);
         let own = sched_getaffinity(None)?;
         // A child inherits the affinity of the thread that starts it.
-        core.map(pin).transpose()?;
+        match core {
+            Some(core) => pin(core)?,
+            None => sched_setaffinity(None, &every_core())?,
+        }
         let child = command.spawn();
         sched_setaffinity(None, &own)?;
         let child = child.map_err(|error| format!("{}: {error}", command.get_program().to_string_lossy()))?;
@@ -67,6 +71,11 @@ impl Process {
     /// How it ended, if it did.
     pub fn ended(&mut self) -> Outcome<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> Outcome<ExitStatus> {
+        Ok(self.child.wait()?)
     }
 
     /// Its memory.
@@ -109,6 +118,13 @@ impl Drop for Process {
         }
         let _ = self.child.wait();
     }
+}
+
+/// As many as a set can hold: the kernel takes those that there are.
+fn every_core() -> CpuSet {
+    let mut set = CpuSet::new();
+    (0..CpuSet::MAX_CPU).for_each(|core| set.set(core));
+    set
 }
 
 /// Keeps this thread, and what it starts, on one core.

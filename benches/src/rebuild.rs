@@ -175,7 +175,8 @@ fn report(quiet: &[Window], rebuilding: &[Window], steady: &[u64]) -> ExitCode {
         growth.map(|(window, steady)| load::count(window.peak) / load::count(*steady)).collect(),
     );
     let sum = |of: fn(&Window) -> u64| quiet.iter().chain(rebuilding).map(of).sum::<u64>();
-    let lost = sum(|window| window.paced.tally.lost);
+    // What the kernel dropped at the generator was answered.
+    let lost = sum(|window| window.paced.tally.lost.saturating_sub(window.paced.dropped_here));
     let failed = sum(|window| window.paced.tally.refused + window.paced.tally.failed);
     let took: Vec<Duration> = rebuilding.iter().map(|window| window.took).collect();
     let most = |values: &mut dyn Iterator<Item = u64>| mebibytes(values.max().unwrap_or(0));
@@ -190,7 +191,10 @@ fn report(quiet: &[Window], rebuilding: &[Window], steady: &[u64]) -> ExitCode {
         Row::fact("server's PSS before a rebuild, at most", most(&mut steady.iter().copied())),
         Row::fact("server and child, PSS at most", most(&mut rebuilding.iter().map(|window| window.peak))),
         Row::aim("the same, to the server's before", growth.show("", 2), growth.range().1, MEMORY_MOST, ""),
-        Row::fact("questions sent late by the generator", sum(|window| window.paced.late).to_string()),
+        Row::fact(
+            "questions left out, the generator had no core",
+            sum(|window| window.paced.late).to_string(),
+        ),
     ];
     print_table(&rows);
     if rows.iter().all(|row| row.met != Some(false)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -49,15 +49,22 @@ pub struct Pace {
 pub struct Contender {
     name: String,
     kind: Option<Kind>,
-    running: Running,
+    /// A server; or for each mix an echo whose replies are as large as our answers are there.
+    processes: Vec<(Mix, Running)>,
+}
+
+impl Contender {
+    /// What answers this mix.
+    fn running(&self, mix: Mix) -> Outcome<&Running> {
+        let own = self.processes.iter().find(|(of, _)| *of == mix).or(self.processes.first());
+        own.map(|(_, running)| running).ok_or_else(|| format!("{} does not run", self.name).into())
+    }
 }
 
 /// All who take part, running.
 pub struct Bench {
     names: Names,
     contenders: Vec<Contender>,
-    /// The batched echo for each mix, padded to our answers' size there.
-    floors: Vec<(Mix, Running)>,
     folder: PathBuf,
     pace: Pace,
     salt: u64,
@@ -134,13 +141,16 @@ impl Bench {
             };
             match start(kind, &plan, &names) {
                 Ok(running) => {
-                    contenders.push(Contender { name: kind.name().to_owned(), kind: Some(kind), running });
+                    contenders.push(Contender {
+                        name: kind.name().to_owned(),
+                        kind: Some(kind),
+                        processes: vec![(Mix::Mixed, running)],
+                    });
                 }
                 Err(error) => missing.push(format!("{} is not measured: {error}", kind.name())),
             }
         }
-        let mut bench =
-            Self { names, contenders, floors: Vec::new(), folder, pace, salt: 0, _upstream: upstream };
+        let mut bench = Self { names, contenders, folder, pace, salt: 0, _upstream: upstream };
         bench.start_echoes(core)?;
         Ok((bench, missing))
     }
@@ -148,18 +158,29 @@ impl Bench {
     /// The floors: their replies are as large as ours on the same questions.
     fn start_echoes(&mut self, core: usize) -> Outcome<()> {
         let ours = self.ours()?;
-        for mix in [Mix::Blocked, Mix::Cached, Mix::Mixed, Mix::Miss] {
-            let octets = self.octets(ours, mix)?;
-            let (process, address) = echo::start(Manner::Batched, octets, &self.folder, Some(core))?;
-            self.floors.push((mix, echoes(process, address)?));
+        let mut sizes = Vec::new();
+        for mix in gate::MIXES {
+            sizes.push((mix, self.octets(ours, mix)?));
         }
-        let octets = self.octets(ours, Mix::Cached)?;
         for manner in [Manner::Batched, Manner::Single] {
-            let (process, address) = echo::start(manner, octets, &self.folder, Some(core))?;
-            let name = format!("{}, {octets} octets", manner.name());
-            self.contenders.push(Contender { name, kind: None, running: echoes(process, address)? });
+            let start = |(mix, octets): &(Mix, usize)| -> Outcome<(Mix, Running)> {
+                let (process, address) = echo::start(manner, *octets, &self.folder, Some(core))?;
+                Ok((*mix, echoes(process, address)?))
+            };
+            let processes: Outcome<Vec<_>> = sizes.iter().map(start).collect();
+            self.contenders.push(Contender {
+                name: manner.name().to_owned(),
+                kind: None,
+                processes: processes?,
+            });
         }
         Ok(())
+    }
+
+    /// Where the batched echo is among the contenders.
+    fn floor(&self) -> Outcome<usize> {
+        let floor = self.contenders.iter().position(|contender| contender.kind.is_none());
+        floor.ok_or_else(|| "there is no echo".into())
     }
 
     /// Where ours is among the contenders.
@@ -170,7 +191,7 @@ impl Bench {
 
     /// Mean size of a contender's answers.
     fn octets(&mut self, contender: usize, mix: Mix) -> Outcome<usize> {
-        let address = self.contenders.get(contender).ok_or("no such contender")?.running.address;
+        let address = self.contenders.get(contender).ok_or("no such contender")?.running(mix)?.address;
         let mut stream = self.stream(mix);
         Ok(saturating::run(address, &mut stream, NARROW, Until::Questions(2_000))?.mean_octets())
     }

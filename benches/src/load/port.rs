@@ -64,6 +64,15 @@ impl Port {
         })
     }
 
+    /// Datagrams that the kernel dropped here because nobody received them in time.
+    pub fn dropped(&self) -> Outcome<u64> {
+        let own = format!(":{:04X}", self.socket.local_addr()?.port());
+        let table = std::fs::read_to_string("/proc/net/udp")?;
+        let lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let ours = lines.filter(|fields| fields.get(1).is_some_and(|local| local.ends_with(&own)));
+        Ok(ours.filter_map(|fields| fields.last()?.parse::<u64>().ok()).sum())
+    }
+
     /// Questions that wait for a reply.
     pub fn in_flight(&self) -> usize {
         self.in_flight

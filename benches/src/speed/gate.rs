@@ -29,16 +29,13 @@ pub fn run(bench: &mut Bench) -> Outcome<Vec<Gate>> {
 
 fn pairs(bench: &mut Bench, mix: Mix) -> Outcome<Gate> {
     eprintln!("benches: {} pairs with the floor: {}", bench.pace.pairs, mix.name());
-    let ours = bench.ours()?;
+    let (ours, echoes) = (bench.ours()?, bench.floor()?);
     let (mut floors, mut own, mut above) = (Vec::new(), Vec::new(), Vec::new());
     for pair in 0..bench.pace.pairs {
         let mut pass = |echo: bool| -> Outcome<f64> {
             let mut stream = bench.stream(mix);
-            let running = if echo {
-                &bench.floors.iter().find(|(of, _)| *of == mix).ok_or("no floor")?.1
-            } else {
-                &bench.contenders.get(ours).ok_or("no contender")?.running
-            };
+            let contender = bench.contenders.get(if echo { echoes } else { ours });
+            let running = contender.ok_or("no such contender")?.running(mix)?;
             if !echo && matches!(mix, Mix::Cached | Mix::Mixed) {
                 bench.warm(running)?;
             }

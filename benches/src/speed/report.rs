@@ -18,7 +18,7 @@ pub fn heading(options: &Options, pace: Pace) -> String {
          names and the same upstream (nsd {}, no rate limit, on the generator's core); the generator has a core of its own. \
          {} rounds over all servers in turn; figures are medians with the range of the rounds, ratios are taken within a \
          round. *own* is our generator (4 sockets, 128 questions open, `sendmmsg`), `dnsperf` is Debian's {} (4 sockets, \
-         128 open); both send EDNS. Processor time is that of the server's process, `/proc/PID`, over the answers \
+         128 open); both send EDNS. The echoes do no DNS: they send back what comes, as large as our answers of that mix are. Processor time is that of the server's process, `/proc/PID`, over the answers \
          received. p50 and p99 are at {} questions a second, from when each was due. *blocked*: listed names; *cached*: \
          10,000 unlisted names, asked before; *mixed*: 80 % cached, 15 % listed, 5 % never asked before; *miss*: names \
          never asked before.\n\n",
@@ -34,7 +34,7 @@ pub fn heading(options: &Options, pace: Pace) -> String {
 pub fn tables(bench: &Bench, options: &Options, all: &[Measured], gates: &[Gate]) -> Outcome<String> {
     let ours = bench.ours()?;
     let ours = all.get(ours).ok_or("ours was not measured")?;
-    let floor = all.iter().find(|measured| measured.floor).ok_or("no floor was measured")?;
+    let floor = all.get(bench.floor()?).ok_or("no floor was measured")?;
     let mut text = String::from("## What an answer of ours costs above the kernel\n\n");
     text.push_str(&gate_table(gates));
     for (number, mix) in MIXES.into_iter().enumerate() {
@@ -64,7 +64,7 @@ pub fn tables(bench: &Bench, options: &Options, all: &[Measured], gates: &[Gate]
     text.push_str(&loading(bench, options, all));
     let late: u64 = all.iter().flat_map(|measured| &measured.runs).map(|runs| runs.late).sum();
     text.push_str(&format!(
-        "\nQuestions that the generator itself sent more than a millisecond late: {late}.\n"
+        "\nQuestions at the fixed rate that were left out because the generator had no core: {late}.\n"
     ));
     Ok(text)
 }

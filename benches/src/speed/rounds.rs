@@ -21,7 +21,7 @@ pub struct Runs {
     pub dnsperf: Vec<Sample>,
     /// Microseconds until half, and 99 of 100, answers had come at the fixed rate.
     pub times: Vec<(f64, f64)>,
-    /// Questions that went out late at the fixed rate.
+    /// Questions that were left out at the fixed rate: the generator had no core.
     pub late: u64,
 }
 
@@ -30,8 +30,6 @@ pub struct Runs {
 pub struct Measured {
     /// Its name.
     pub name: String,
-    /// Whether it is an echo.
-    pub floor: bool,
     /// By mix, in the order of [`MIXES`].
     pub runs: Vec<Runs>,
     /// Memory at the end.
@@ -57,12 +55,12 @@ pub fn run(bench: &mut Bench) -> Outcome<Vec<Measured>> {
     let contenders = bench.contenders.iter().zip(all);
     contenders
         .map(|(contender, runs)| {
+            let running = contender.running(Mix::Mixed)?;
             Ok(Measured {
                 name: contender.name.clone(),
-                floor: contender.kind.is_none(),
                 runs,
-                memory: contender.running.process.memory()?,
-                loading: contender.running.loading.as_secs_f64(),
+                memory: running.process.memory()?,
+                loading: running.loading.as_secs_f64(),
             })
         })
         .collect()
@@ -93,7 +91,7 @@ impl Bench {
         let mut stream = self.stream(mix);
         let (pace, paced_stream) = (self.pace, &mut self.stream(mix));
         let contender = self.contenders.get(at).ok_or("no such contender")?;
-        let running = &contender.running;
+        let running = contender.running(mix)?;
         if contender.kind.is_some() && mix != Mix::Blocked {
             self.warm(running)?;
         }
