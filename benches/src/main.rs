@@ -12,6 +12,7 @@ mod lists;
 mod machine;
 mod must_open;
 mod naive;
+mod overload;
 mod random;
 mod school;
 mod spine;
@@ -25,7 +26,7 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const USAGE: &str = "\
 Measures schoolgate on real block lists.
 
-Usage: benches <spine|agree|must-open|front> [--data DIR]
+Usage: benches <spine|agree|must-open|front|overload> [--data DIR]
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
   agree   index and a naive matcher on 100,000 listed and 100,000 unlisted names; exit 1 on a difference
@@ -34,6 +35,9 @@ Usage: benches <spine|agree|must-open|front> [--data DIR]
           away, and who is to blame for any that is still lost; exit 1 on any
   front [CASE COUNT [full]]
           what an answer over UDP costs (echo, blocked, cached, safe-search), over a floor that only echoes
+  overload
+          whether a quiet client is answered while one address, and 1,000, ask as fast as they can; exit 1
+          where not
 
   --data DIR   folder with INDEX.tsv, lists/ and queries/
                (else $SCHOOLGATE_BENCH_DATA, else ../shared/data beside the repository)
@@ -48,6 +52,7 @@ fn main() -> ExitCode {
         ["agree", rest @ ..] => data_folder(rest).and_then(|folder| agree::run(&folder)),
         ["must-open", rest @ ..] => data_folder(rest).and_then(|folder| must_open::run(&folder)),
         ["front", rest @ ..] => front::run(rest),
+        ["overload"] => overload::run(),
         // Fresh processes that `spine` starts of itself, so that memory and time are theirs alone.
         ["spine-compile", policy, state] => spine::compile::in_this_process(policy.as_ref(), state.as_ref()),
         ["spine-memory", folder, policy, index] => {
