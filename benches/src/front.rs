@@ -19,21 +19,14 @@ use resolver::{Engine, LocalZones, Settings};
 
 use crate::Outcome;
 
-mod scene;
+pub mod scene;
+
+use scene::Case;
 
 /// Queries that the client keeps on the way.
 const WINDOW: usize = 64;
 /// Datagrams that the echo takes at once, as the front does.
 const BATCH: usize = 32;
-
-/// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Case {
-    Echo,
-    Blocked,
-    Cached,
-    SafeSearch,
-}
 
 /// Runs one case (`count` queries), or all of them in turns.
 ///

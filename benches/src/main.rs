@@ -4,7 +4,8 @@
 //! the index and an independent, naive matcher the same questions and fails on any difference; `… --
 //! must-open` shows what the lists would take from a school, and proves that they do not. These read an
 //! `INDEX.tsv` folder of real lists that is not part of the project. The others (`lists`, `peers`,
-//! `leaks`, `rebuild`) start real servers, or (`micro`, `instructions`) take an engine apart; they generate names where there is no such folder.
+//! `leaks`, `rebuild`, `overload`) start real servers, or (`micro`, `instructions`) take an engine apart;
+//! they generate names where there is no such folder.
 
 mod agree;
 mod editions;
@@ -21,6 +22,7 @@ mod must_open;
 mod naive;
 mod names;
 mod options;
+mod overload;
 mod process;
 mod question;
 mod random;
@@ -45,6 +47,7 @@ Measures schoolgate on real block lists, alone and beside its peers.
 Usage: benches <spine|agree|must-open|growth|front> [--data DIR]
        benches misses [--server URL]...
        benches instructions [--write]
+       benches overload
        benches <micro|lists|peers|leaks|rebuild> [--names N] [--data DIR] [--server PATH] [--repeats N] [--quick] …
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
@@ -72,6 +75,9 @@ Usage: benches <spine|agree|must-open|growth|front> [--data DIR]
           what an answer over UDP costs (echo, blocked, cached, safe-search), over a floor that only echoes
   misses  processor time of one cache miss on the upstream side, against a responder on the second core;
           --server URL asks another one, such as tcp://127.0.0.1:5353
+  overload
+          whether a quiet client is answered while one address, and 1,000, ask as fast as they can; exit 1
+          where not
 
   --data DIR      folder with INDEX.tsv, lists/ and queries/ (else $SCHOOLGATE_BENCH_DATA, else
                   ../shared/data beside the repository); the last line's benches generate names without
@@ -108,6 +114,7 @@ fn main() -> ExitCode {
         ["peers", rest @ ..] => Options::read(rest).and_then(|options| speed::run(&options)),
         ["rebuild", rest @ ..] => Options::read(rest).and_then(|options| rebuild::run(&options)),
         ["front", rest @ ..] => front::run(rest),
+        ["overload"] => overload::run(),
         // Fresh processes that `spine` starts of itself, so that memory and time are theirs alone.
         ["spine-compile", policy, state] => spine::compile::in_this_process(policy.as_ref(), state.as_ref()),
         ["spine-memory", folder, policy, index] => {

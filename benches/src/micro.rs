@@ -44,9 +44,10 @@ pub fn run(options: &Options) -> Outcome<ExitCode> {
         let packets = rig.packets(way);
         let mut out = Vec::with_capacity(1536);
         // Once for many, as a worker does for a batch.
+        let mut recorder = rig.engine.recorder();
         let (live, now) = (rig.engine.live(), Tick::now());
         let figures = time(packets, |packet| {
-            black_box(rig.engine.fast(packet, &rig.peer, &live, now, &mut out));
+            black_box(rig.engine.fast(packet, &rig.peer, &live, now, &mut recorder, &mut out));
         });
         line(&format!("whole answer, {}", way.name()), &figures);
     }
@@ -71,7 +72,7 @@ fn steps(rig: &Rig, line: &mut dyn FnMut(&str, &Figures)) {
         });
         line(&format!("decide (with its look-up), {kind}"), &decide);
         let find = time(&names, |name| {
-            black_box(rig.snapshot.index().find(name.as_ref()));
+            black_box(rig.snapshot.index().find(name.as_ref(), 1));
         });
         line(&format!("look-up in the index, {kind}"), &find);
     }

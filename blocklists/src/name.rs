@@ -109,6 +109,21 @@ impl<'a> NameRef<'a> {
         Ok(Self(wire))
     }
 
+    /// Reads the uncompressed name at the start of a packet's bytes, in any case of letters: its
+    /// lower-case form, which stands in `buffer`. As long as the name in the packet.
+    ///
+    /// # Errors
+    /// [`NameError`] when the bytes are truncated, compressed or too long.
+    pub fn lowered(packet: &[u8], buffer: &'a mut [u8; NAME_OCTETS_MAX]) -> Result<Self, NameError> {
+        let length = wire_length(packet)?;
+        let (Some(name), Some(lower)) = (packet.get(..length), buffer.get_mut(..length)) else {
+            return Err(NameError::TooLong);
+        };
+        lower.copy_from_slice(name);
+        lower.make_ascii_lowercase();
+        Ok(Self(lower))
+    }
+
     /// The name that starts at an offset of an arena of lower-case wire names; the root where none
     /// does.
     pub(crate) fn at(arena: &'a [u8], offset: usize) -> Self {

@@ -88,11 +88,6 @@ impl Default for Sightings {
 impl Sightings {
     /// Looks at one answered query. Allocates nothing and waits for nobody.
     pub fn note(&self, event: &Event<'_>, now: Tick) {
-        let asker = event.peer.asker();
-        // The box asks itself: a health check.
-        if asker.local == Some(asker.source) {
-            return;
-        }
         let (table, counted) = match event.client.standing {
             Standing::Stranger => return,
             Standing::Unknown => (&self.unknown, true),
@@ -100,6 +95,11 @@ impl Sightings {
         };
         let kind = (event.decision.reason.id == ReasonId::Core).then(|| kind_of(event)).flatten();
         if !counted && kind.is_none() {
+            return;
+        }
+        let asker = event.peer.asker();
+        // The box asks itself: a health check.
+        if asker.local == Some(asker.source) {
             return;
         }
         if let Ok(mut table) = table.try_lock() {

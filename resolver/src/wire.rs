@@ -187,24 +187,9 @@ fn limit(transport: Transport, edns_size: Option<u16>) -> usize {
 
 /// The one question: its name (lower-cased into the buffer), type, class and what follows it.
 fn question<'a>(bytes: &'a [u8], buffer: &'a mut NameBuffer) -> Option<(NameRef<'a>, u16, u16, &'a [u8])> {
-    let mut octets = 0;
-    loop {
-        let label = usize::from(*bytes.get(octets)?);
-        octets += 1 + label;
-        // A compression pointer has its top bits set, and so is a "label" far too long.
-        if label > 63 || octets > NAME_OCTETS_MAX {
-            return None;
-        }
-        if label == 0 {
-            break;
-        }
-    }
-    let (name, rest) = bytes.split_at_checked(octets)?;
-    let lower = buffer.0.get_mut(..octets)?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
+    let name = NameRef::lowered(bytes, &mut buffer.0).ok()?;
+    let rest = bytes.get(name.wire().len()..)?;
     let (fixed, rest) = rest.split_first_chunk::<4>()?;
-    let name = NameRef::from_lower_wire(lower).ok()?;
     Some((name, u16::from_be_bytes([fixed[0], fixed[1]]), u16::from_be_bytes([fixed[2], fixed[3]]), rest))
 }
 

@@ -217,6 +217,11 @@ fn queues(page: &mut Page, facts: &Facts) {
     .count(&[], events.dropped);
     page.counters("unreadable_total", "Messages that were too long to be a query.")
         .count(&[], facts.load.unreadable());
+    page.counters(
+        "shed_total",
+        "Queries not answered because their client had had its share while more came than could be answered.",
+    )
+    .count(&[], facts.load.shed());
     page.counters("unsent_total", "Replies that the operating system did not take.")
         .count(&[], facts.load.unsent());
 }

@@ -5,13 +5,27 @@ use std::fmt::Write as _;
 use policy::Snapshot;
 use resolver::upstream::{BoxFuture, UpAnswer, UpError, UpQuestion, Upstream};
 
-use super::Case;
 use crate::{Outcome, school};
 
 /// Names on the list, and as many that are on none.
 const NAMES: usize = 50_000;
 /// Of these, so many are asked in turn.
 const ASKED: usize = 512;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// Anything: it comes back as it was.
+    Echo,
+    /// Names on a list.
+    Blocked,
+    /// Names that the upstream answered before.
+    Cached,
+    /// A search engine, rewritten, with its safe variant in the cache.
+    SafeSearch,
+    /// Names that nobody asked before.
+    Missing,
+}
 
 /// Answers every question with one address.
 pub struct Toy;
@@ -48,9 +62,20 @@ pub fn queries(case: Case) -> Vec<Vec<u8>> {
     let name = |number: usize| match case {
         Case::Blocked => format!("www.site{}.bets-{number}.example", number % 7),
         Case::SafeSearch => "www.google.com".to_owned(),
+        Case::Missing => format!("n{number:012}.missing.example"),
         Case::Echo | Case::Cached => format!("www.open-{number}.example"),
     };
     (0..ASKED).map(|number| query(&name(number * (NAMES / ASKED)), 1)).collect()
+}
+
+/// Turns queries of [`Case::Missing`] into such for other names.
+pub fn make_new(queries: &mut [Vec<u8>], round: usize) {
+    for query in queries.iter_mut() {
+        // The twelve digits behind the header, the label's length and its letter.
+        for (digit, place) in format!("{round:06}").bytes().zip(query.iter_mut().skip(14)) {
+            *place = digit;
+        }
+    }
 }
 
 /// Whether an answer is the one that is to be measured.
@@ -62,7 +87,7 @@ pub fn check(case: Case, reply: &[u8]) -> Outcome<()> {
     let right = match case {
         Case::Echo => true,
         Case::Blocked => (code, answers) == (3, 0),
-        Case::Cached => (code, answers) == (0, 1),
+        Case::Cached | Case::Missing => (code, answers) == (0, 1),
         Case::SafeSearch => (code, answers) == (0, 2),
     };
     right

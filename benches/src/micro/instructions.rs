@@ -103,10 +103,11 @@ pub fn in_this_process(folder: &Path, way: &str) -> Outcome<ExitCode> {
 /// Callgrind finds it by its name, and counts in it and in all that it calls.
 #[inline(never)]
 fn counted_loop(rig: &Rig, packets: &[Vec<u8>]) -> u64 {
+    let mut recorder = rig.engine.recorder();
     let (live, now, mut out) = (rig.engine.live(), Tick::now(), Vec::with_capacity(1536));
     let mut answers = 0;
     for packet in packets.iter().cycle().take(packets.len() * ROUNDS) {
-        let fast = rig.engine.fast(packet, &rig.peer, &live, now, &mut out);
+        let fast = rig.engine.fast(packet, &rig.peer, &live, now, &mut recorder, &mut out);
         answers += u64::from(matches!(fast, Fast::Reply(_)));
     }
     answers

@@ -124,10 +124,11 @@ impl Rig {
     }
 
     fn check(&self) -> Outcome<()> {
+        let mut recorder = self.engine.recorder();
         let (live, mut out) = (self.engine.live(), Vec::new());
         for way in Way::ALL {
             for packet in self.packets(way) {
-                let fast = self.engine.fast(packet, &self.peer, &live, Tick::now(), &mut out);
+                let fast = self.engine.fast(packet, &self.peer, &live, Tick::now(), &mut recorder, &mut out);
                 let wanted = if way == Way::Blocked { Said::Nothing } else { Said::Records };
                 if !matches!(fast, Fast::Reply(_)) || said(&out) != wanted {
                     return Err(

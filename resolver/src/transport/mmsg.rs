@@ -8,7 +8,7 @@
 //! borrow that lasts over it; and what the kernel wrote is read back as plain octets, lengths
 //! checked, never through those pointers. All buffers are made once for a thread.
 
-#![allow(unsafe_code, reason = "the two system calls, and their headers before they are filled in")]
+#![allow(unsafe_code, reason = "the system calls, and their headers before they are filled in")]
 
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
@@ -230,6 +230,27 @@ impl Outbox {
         }
         unsent
     }
+}
+
+/// Whether three quarters of what a socket's queue may hold are taken. (The kernel gives room back in
+/// steps of a quarter, so that it may truly be half.)
+pub(super) fn is_filling(socket: BorrowedFd<'_>) -> bool {
+    let mut memory = [0_u32; 9];
+    let mut octets = size_of_val(&memory) as libc::socklen_t;
+    // SAFETY: `memory` is `octets` long and plain integers; the kernel writes no more into it, and
+    // into `octets` how much that was.
+    let failed = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            memory.as_mut_ptr().cast(),
+            &raw mut octets,
+        )
+    };
+    // SK_MEMINFO_RMEM_ALLOC and SK_MEMINFO_RCVBUF come first.
+    let [taken, room, ..] = memory;
+    failed == 0 && u64::from(taken) * 4 > u64::from(room) * 3
 }
 
 /// Reads the kernel's form of an address. `None` without one, and for port 0, which cannot be

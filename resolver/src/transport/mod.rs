@@ -4,8 +4,11 @@
 //! start and not half a server. [`serve`] then starts the UDP threads and the TCP tasks, and gives
 //! the handle that stops them. The two kinds share no scarce thing: each has slots of its own.
 
+mod fair;
 mod inherited;
 mod mmsg;
+#[cfg(test)]
+mod overload_tests;
 mod pulse;
 mod share;
 mod socket;
@@ -81,6 +84,7 @@ pub struct Load {
     connections_refused: Count,
     unreadable: Count,
     unsent: Count,
+    shed: Count,
 }
 
 /// How full one bounded queue is.
@@ -107,6 +111,7 @@ impl Load {
             connections_refused: Count::default(),
             unreadable: Count::default(),
             unsent: Count::default(),
+            shed: Count::default(),
         })
     }
 
@@ -129,6 +134,13 @@ impl Load {
     #[must_use]
     pub fn unreadable(&self) -> u64 {
         self.unreadable.0.load(Ordering::Relaxed)
+    }
+
+    /// Queries over UDP that were not answered, as their clients had had their share while more came
+    /// than could be answered.
+    #[must_use]
+    pub fn shed(&self) -> u64 {
+        self.shed.0.load(Ordering::Relaxed)
     }
 
     /// Replies that the operating system did not take.

@@ -31,7 +31,7 @@ const HELD: &str = "held.example.org";
 const FRESH: &str = "fresh.example.org";
 
 const SERVFAIL: u8 = 2;
-const NXDOMAIN: u8 = 3;
+pub(super) const NXDOMAIN: u8 = 3;
 /// Long enough for a loaded machine; nothing waits this long when all is well.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -55,7 +55,7 @@ impl Upstream for Toy {
     }
 }
 
-fn start(listen: SocketAddr) -> (Transports, SocketAddr, Arc<Toy>) {
+pub(super) fn start(listen: SocketAddr) -> (Transports, SocketAddr, Arc<Toy>) {
     let toy = Arc::new(Toy::default());
     let engine = engine(Upstreams::new(vec![Arc::clone(&toy) as Arc<dyn Upstream>]));
     let bound = bind(&[listen], 2).unwrap();

@@ -4,7 +4,7 @@
 //! ([`steer`](super::steer)), and serves those that have something in turns: one batch each, so that a flood
 //! in one of them costs the others no more than a batch of waiting. A batch is taken whole (`recvmmsg`), what is live is
 //! loaded and the clock read once, each query is answered at once if the engine can, and the replies leave
-//! together (`sendmmsg`). Whatever has to wait goes to the runtime, at most [`WAITING_MAX`] at a time, and is
+//! together (`sendmmsg`); while more comes than can be answered, [`fair`](super::fair) says who is. Whatever has to wait goes to the runtime, at most [`WAITING_MAX`] at a time, and is
 //! answered later from the same socket. The worker itself waits for nothing but datagrams, takes no lock, and allocates
 //! nothing for an answer of its own.
 
@@ -20,15 +20,18 @@ use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use socket2::{SockFilter, SockRef};
 
-use super::mmsg::{Datagram, Inbox, Outbox};
+use super::fair::Fair;
+use super::mmsg::{self, BATCH, Datagram, Inbox, Outbox};
 use super::socket::{self, Datagrams};
 use super::{Count, Service};
-use crate::{Batch, Fast, Live, Peer, Recorder, Transport};
+use crate::{Batch, Fast, Live, Peer, Recorder, Tick, Transport};
 
 /// How long a worker waits for a datagram before it looks whether it should stop, in milliseconds.
 const WAKE: u8 = 100;
 /// Sockets that are served in one round; of more that are ready, the others come first in the next.
 const ROUND: usize = 64;
+/// After so many full batches of a socket in a row it is asked how full its queue is.
+const LONG: u32 = 4;
 /// Pause after an error of the socket itself, so that a lasting one does not eat a core.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
 /// Longest that a worker answers what had come before it was told to stop. Nothing new is let in
@@ -56,6 +59,17 @@ struct Desk {
     inbox: Inbox,
     outbox: Outbox,
     recorder: Recorder,
+    fair: Fair,
+    /// By socket: full batches in a row.
+    full: Vec<u32>,
+}
+
+/// What holds for one batch.
+struct Round<'a> {
+    socket: &'a Arc<UdpSocket>,
+    live: &'a Live,
+    now: Tick,
+    batch: Batch,
 }
 
 impl Worker {
@@ -79,8 +93,7 @@ impl Worker {
 
     /// Serves until the service stops.
     pub(super) fn run(&self) {
-        let recorder = self.service.engine.recorder();
-        let mut desk = Desk { inbox: Inbox::new(), outbox: Outbox::new(), recorder };
+        let mut desk = self.desk();
         let mut events = [EpollEvent::empty(); ROUND];
         while !self.service.stopping.load(Ordering::Relaxed) {
             self.beats.add_one();
@@ -97,12 +110,19 @@ impl Worker {
         self.last_rounds(&mut desk);
     }
 
+    fn desk(&self) -> Desk {
+        Desk {
+            inbox: Inbox::new(),
+            outbox: Outbox::new(),
+            recorder: self.service.engine.recorder(),
+            fair: Fair::new(),
+            full: vec![0; self.sockets.len()],
+        }
+    }
+
     /// One batch for a socket that has something.
     fn turn(&self, number: u64, desk: &mut Desk) {
-        let Some(datagrams) = usize::try_from(number).ok().and_then(|number| self.sockets.get(number)) else {
-            return;
-        };
-        match self.batch(&datagrams.socket, desk) {
+        match self.batch(usize::try_from(number).unwrap_or(usize::MAX), desk) {
             Ok(_) => {}
             Err(error) if is_wake_up(&error) => {}
             Err(error) => pause(&error),
@@ -112,43 +132,51 @@ impl Worker {
     /// Answers what had come when the stop was asked for: own sockets let nothing in any more, and
     /// are emptied. Inherited ones keep what is in them for whoever reads them next.
     fn last_rounds(&self, desk: &mut Desk) {
-        let own = || self.sockets.iter().filter(|datagrams| !datagrams.inherited);
-        for datagrams in own() {
+        let own = || self.sockets.iter().enumerate().filter(|(_, datagrams)| !datagrams.inherited);
+        for (_, datagrams) in own() {
             let nothing = SockFilter::new(u16::try_from(libc::BPF_RET | libc::BPF_K).unwrap_or(0), 0, 0, 0);
             if let Err(error) = SockRef::from(&*datagrams.socket).attach_filter(&[nothing]) {
                 tracing::debug!(%error, "a UDP socket goes on taking queries while it is emptied");
             }
         }
         let until = Instant::now() + LAST_ROUNDS;
-        for datagrams in own() {
-            while Instant::now() < until && self.batch(&datagrams.socket, desk).is_ok_and(|count| count > 0) {
-            }
+        for (number, _) in own() {
+            while Instant::now() < until && self.batch(number, desk).is_ok_and(|count| count > 0) {}
         }
     }
 
     /// Takes and answers one batch; returns how many datagrams it had.
-    fn batch(&self, socket: &Arc<UdpSocket>, desk: &mut Desk) -> io::Result<usize> {
-        let Desk { inbox, outbox, recorder } = desk;
+    fn batch(&self, number: usize, desk: &mut Desk) -> io::Result<usize> {
+        let Desk { inbox, outbox, recorder, fair, full } = desk;
+        let (Some(Datagrams { socket, .. }), Some(full)) = (self.sockets.get(number), full.get_mut(number))
+        else {
+            return Ok(0);
+        };
         let count = inbox.receive(socket.as_fd())?;
+        *full = if count < BATCH { 0 } else { full.saturating_add(1) };
+        let batch = Batch::start();
         let live = self.service.engine.live();
-        let mut batch = Batch::start();
+        let mut round = Round { socket, live: &live, now: batch.tick(), batch };
+        let pressed = *full >= LONG && mmsg::is_filling(socket.as_fd());
+        fair.begins(pressed, round.now);
+        let mut shed = 0;
         for number in 0..count {
             match inbox.datagram(number) {
-                Some(datagram) => self.answer(socket, &datagram, &live, &mut batch, recorder, outbox),
+                Some(datagram) if pressed && !fair.admits(datagram.source.ip()) => shed += 1,
+                Some(datagram) => self.answer(&datagram, &mut round, recorder, outbox),
                 None => self.service.load.unreadable.add_one(),
             }
         }
+        self.service.load.shed.add(shed);
         self.service.load.unsent.add(outbox.send(socket.as_fd()));
-        batch.end(recorder);
+        round.batch.end(recorder);
         Ok(count)
     }
 
     fn answer(
         &self,
-        socket: &Arc<UdpSocket>,
         datagram: &Datagram<'_>,
-        live: &Live,
-        batch: &mut Batch,
+        round: &mut Round<'_>,
         recorder: &mut Recorder,
         outbox: &mut Outbox,
     ) {
@@ -158,14 +186,14 @@ impl Worker {
             interface: datagram.arrival.map(|arrival| arrival.interface),
             transport: Transport::Udp,
         };
-        let (engine, now) = (&self.service.engine, batch.tick());
+        let (engine, live, now) = (&self.service.engine, round.live, round.now);
         let mut done = engine.fast(datagram.bytes, &peer, live, now, recorder, outbox.reply());
-        if done == Fast::Slow && !self.wait(socket, datagram, peer) {
+        if done == Fast::Slow && !self.wait(round.socket, datagram, peer) {
             self.service.load.waiting_refused.add_one();
             done = engine.stale_or_fail(datagram.bytes, &peer, live, now, recorder, outbox.reply());
         }
         if let Fast::Reply(path) = done {
-            batch.replied(path);
+            round.batch.replied(path);
             outbox.seal(datagram.source, datagram.arrival);
         }
     }

@@ -33,11 +33,10 @@ async fn blocked_cached_and_safe_search_answers_allocate_nothing() {
     let mut bound = bind(&[(Ipv4Addr::UNSPECIFIED, 0).into()], 1).unwrap();
     let port = bound.addresses()[0].port();
     let worker = Worker::new(bound.listeners.remove(0).udp.remove(0), &service, &Arc::default()).unwrap();
-    let recorder = service.engine.recorder();
-    let mut desk = Desk { inbox: Inbox::new(), outbox: Outbox::new(), recorder };
+    let mut desk = worker.desk();
     let client = UdpSocket::bind((PUPIL, 0)).unwrap();
     for _ in 0..3 {
-        for ask in asks.iter().cycle().take(super::super::mmsg::BATCH) {
+        for ask in asks.iter().cycle().take(BATCH) {
             client.send_to(&ask.packet(), (Ipv4Addr::LOCALHOST, port)).unwrap();
         }
         let mut events = [EpollEvent::empty(); ROUND];
@@ -45,14 +44,14 @@ async fn blocked_cached_and_safe_search_answers_allocate_nothing() {
         let number = usize::try_from(events[0].data()).unwrap();
         let mut taken = 0;
         let allocated = allocation_counter::measure(|| {
-            taken = worker.batch(&worker.sockets[number].socket, &mut desk).unwrap();
+            taken = worker.batch(number, &mut desk).unwrap();
         });
-        assert_eq!((taken, allocated.count_total), (super::super::mmsg::BATCH, 0));
+        assert_eq!((taken, allocated.count_total), (BATCH, 0));
         let mut reply = [0; 512];
         for _ in 0..taken {
             client.recv(&mut reply).unwrap();
         }
     }
-    assert_eq!(service.engine.events().load().depth, 3 * super::super::mmsg::BATCH);
+    assert_eq!(service.engine.events().load().depth, 3 * BATCH);
     assert_eq!(service.load.queues()[0].depth, 0, "nothing took the slow way");
 }
