@@ -94,6 +94,7 @@ impl CategoryId {
     #[must_use]
     pub fn is_strict(&self) -> bool {
         STRICT.contains(&&*self.0)
+            || matches!(Stand::of(self), Some((Stand::Again(_), category)) if category.is_strict())
     }
 
     /// Whether the product knows it without a source.
@@ -112,6 +113,47 @@ impl CategoryId {
     #[must_use]
     pub fn confirmed(&self) -> Option<Self> {
         self.0.strip_suffix(UNCONFIRMED).and_then(Self::new).filter(Self::is_strict)
+    }
+}
+
+/// What an overlay says *about* a category instead of in it. It is written as an id of its own with a
+/// hyphen in front (`-void0-adult`), as no category of a school begins, so that corrections take the
+/// same way through the compiler as lists do; it never leaves the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// What lists say of this name and of those above it does not hold. Corrections that lie in each
+    /// other have levels.
+    Void(u8),
+    /// What lists say below the corrected name still holds.
+    Again(u8),
+    /// Taken out, whatever any list says.
+    Take,
+    /// Put in, whatever any list says.
+    Add,
+}
+
+impl Stand {
+    /// The id under which it is written.
+    pub(crate) fn id(self, category: &CategoryId) -> CategoryId {
+        let word = match self {
+            Self::Void(level) => format!("void{level}"),
+            Self::Again(level) => format!("again{level}"),
+            Self::Take => "take".to_owned(),
+            Self::Add => "add".to_owned(),
+        };
+        CategoryId(format!("-{word}-{category}").into())
+    }
+
+    /// What an id means, and of which category; `None` for an ordinary one.
+    pub(crate) fn of(id: &CategoryId) -> Option<(Self, CategoryId)> {
+        let (word, category) = id.0.strip_prefix('-')?.split_once('-')?;
+        let level = |kind: &str| word.strip_prefix(kind)?.parse().ok();
+        let stand = match word {
+            "take" => Self::Take,
+            "add" => Self::Add,
+            _ => level("void").map(Self::Void).or_else(|| level("again").map(Self::Again))?,
+        };
+        Some((stand, CategoryId::new(category)?))
     }
 }
 
@@ -250,6 +292,21 @@ mod tests {
         assert_eq!(waiting.confirmed(), Some(adult));
         assert_eq!(CategoryId::new("games").unwrap().unconfirmed(), None);
         assert!(CategoryId::new("illegal/other").unwrap().is_locked());
+    }
+
+    #[test]
+    fn what_is_said_about_a_category_is_told_from_what_is_in_it() {
+        for text in ["adult", "service/tiktok", "local/board-games"] {
+            let category = CategoryId::new(text).unwrap();
+            assert_eq!(Stand::of(&category), None);
+            for stand in [Stand::Void(0), Stand::Again(12), Stand::Take, Stand::Add] {
+                let id = stand.id(&category);
+                assert!(CategoryId::new(id.as_str()).is_some(), "{id} can be written");
+                assert_eq!(Stand::of(&id), Some((stand, category.clone())));
+                let confirmed = matches!(stand, Stand::Again(_)) && text == "adult";
+                assert_eq!(id.is_strict(), confirmed, "{id}");
+            }
+        }
     }
 
     #[test]

@@ -29,8 +29,7 @@ const WAYS_AT_ONCE: usize = 1 << 16;
 ///
 /// # Errors
 /// [`Stop::Collision`] when two names share a hash under this key, [`Stop::Error`] at a bound.
-pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Parts, Stop> {
-    let key = seed.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
+pub(super) fn tables(gathered: &Gathered, key: u64) -> Result<Parts, Stop> {
     let tree = Tree::grow(gathered, key, lines::sorted(gathered, key)?)?;
     let mut resolver = Resolver::new();
     let mut views = vec![Views::default(); tree.len()];

@@ -6,14 +6,34 @@
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::over::Removals;
 use super::{CompileError, Input};
-use crate::category::{CATEGORIES_MAX, CategoryId};
-use crate::name::NameRef;
+use crate::category::{CATEGORIES_MAX, CategoryId, Stand};
+use crate::name::{Name, NameRef};
 use crate::parse::{ListFile, Reach, Rule};
 use crate::read::{ReadError, read_files};
 use crate::report::SourceReport;
 use crate::source::{Location, Trust};
 use crate::starter::starter_text;
+
+/// What is to be gathered.
+pub(super) enum Fed<'a> {
+    /// A source.
+    Copy(&'a Input),
+    /// What a source says below names that corrections take out, once more and in categories of its
+    /// own.
+    Below(&'a Input, &'a Removals),
+    /// Lines of our own, and categories that are to be known.
+    Lines(Vec<Line>, Vec<CategoryId>),
+}
+
+/// One line of our own.
+pub(super) struct Line {
+    pub(super) name: Name,
+    pub(super) category: CategoryId,
+    pub(super) reach: Reach,
+    pub(super) exception: bool,
+}
 
 /// All that the sources say.
 pub(super) struct Gathered {
@@ -66,6 +86,11 @@ impl Marks {
         )
     }
 
+    /// Of a line that has no other mark.
+    fn plain(reach: Reach, exception: bool) -> Self {
+        Self(reach as u8 | if exception { Self::EXCEPTION } else { 0 })
+    }
+
     pub(super) fn reach(self) -> Reach {
         match self.0 & 3 {
             0 => Reach::Subtree,
@@ -89,10 +114,16 @@ impl Marks {
 }
 
 impl Gathered {
-    /// A key for hashes and gate, different for each attempt, that nobody can choose who writes
-    /// only some of the lists.
-    pub(super) fn seed(&self, attempt: u8) -> [u8; 32] {
-        Sha256::new().chain_update(self.digest).chain_update([attempt]).finalize().into()
+    /// A key for hashes, different for each attempt, that nobody can choose who writes only some of
+    /// the lists.
+    pub(super) fn key(&self, attempt: u8) -> u64 {
+        let digest = Sha256::new().chain_update(self.digest).chain_update([attempt]).finalize();
+        digest.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+    }
+
+    /// All names, as often as something is said of them.
+    pub(super) fn names(&self) -> impl Iterator<Item = NameRef<'_>> {
+        self.said.iter().flatten().map(|said| self.name(said.feed, said.offset))
     }
 
     /// The name of a rule.
@@ -108,6 +139,8 @@ struct Parsed {
     arena: Vec<u8>,
     said: Vec<Said>,
     categories: Vec<CategoryId>,
+    /// It confirms what it lists.
+    core: bool,
     digest: [u8; 32],
     report: SourceReport,
 }
@@ -116,10 +149,11 @@ struct Parsed {
 ///
 /// # Errors
 /// [`CompileError`] of the first source that cannot be read.
-pub(super) fn gather(inputs: &[Input]) -> Result<(Gathered, Vec<SourceReport>), CompileError> {
-    let parsed = inputs.par_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    let fed = || parsed.iter().flat_map(|source| &source.categories);
-    let mut categories: Vec<_> = fed().cloned().chain(fed().filter_map(CategoryId::unconfirmed)).collect();
+pub(super) fn gather(fed: &[Fed<'_>]) -> Result<(Gathered, Vec<SourceReport>), CompileError> {
+    let parsed = fed.par_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    let known = || parsed.iter().flat_map(|source| &source.categories);
+    let mut categories: Vec<_> =
+        known().cloned().chain(known().filter_map(CategoryId::unconfirmed)).collect();
     categories.sort();
     categories.dedup();
     if categories.len() > CATEGORIES_MAX {
@@ -136,8 +170,8 @@ pub(super) fn gather(inputs: &[Input]) -> Result<(Gathered, Vec<SourceReport>), 
         categories: Vec::new(),
         digest: [0; 32],
     };
-    let mut reports = Vec::with_capacity(inputs.len());
-    for (source, (input, mut parsed)) in inputs.iter().zip(parsed).enumerate() {
+    let mut reports = Vec::with_capacity(fed.len());
+    for (source, mut parsed) in parsed.into_iter().enumerate() {
         let too_many = CompileError::TooMany { what: "sources and categories", limit: u64::from(u16::MAX) };
         let base = u16::try_from(gathered.feeds.len()).ok();
         let base =
@@ -147,7 +181,7 @@ pub(super) fn gather(inputs: &[Input]) -> Result<(Gathered, Vec<SourceReport>), 
             source,
             category: number(category).unwrap_or(0),
             unconfirmed: category.unconfirmed().as_ref().and_then(number),
-            core: input.source.trust == Trust::Core,
+            core: parsed.core,
         }));
         digest.update(parsed.digest);
         gathered.arenas.push(parsed.arena);
@@ -159,17 +193,28 @@ pub(super) fn gather(inputs: &[Input]) -> Result<(Gathered, Vec<SourceReport>), 
     Ok((gathered, reports))
 }
 
-fn parse(input: &Input) -> Result<Parsed, CompileError> {
+fn parse(fed: &Fed<'_>) -> Result<Parsed, CompileError> {
+    match fed {
+        Fed::Copy(input) => parse_copy(input, None),
+        Fed::Below(input, removals) => parse_copy(input, Some(removals)),
+        Fed::Lines(lines, categories) => Ok(of_lines(lines, categories.clone())),
+    }
+}
+
+fn parse_copy(input: &Input, removals: Option<&Removals>) -> Result<Parsed, CompileError> {
+    let category = input.source.category.iter().filter(|_| removals.is_none());
     let mut parsed = Parsed {
         arena: Vec::new(),
         said: Vec::new(),
-        categories: input.source.category.iter().cloned().collect(),
+        categories: category.cloned().collect(),
+        core: input.source.trust == Trust::Core,
         digest: [0; 32],
         report: SourceReport { id: input.source.id.clone(), ..SourceReport::default() },
     };
     let mut full = false;
-    let read =
-        read_input(input, &mut |name, bytes| full |= parse_file(input, name, bytes, &mut parsed).is_none());
+    let read = read_input(input, &mut |name, bytes| {
+        full |= parse_file(input, removals, name, bytes, &mut parsed).is_none();
+    });
     read.map_err(|error| CompileError::Read { id: input.source.id.clone(), error })?;
     if full {
         return Err(CompileError::TooMany {
@@ -180,6 +225,37 @@ fn parse(input: &Input) -> Result<Parsed, CompileError> {
     parsed.digest = Sha256::digest(&parsed.arena).into();
     parsed.report.unmapped.sort();
     Ok(parsed)
+}
+
+fn of_lines(lines: &[Line], categories: Vec<CategoryId>) -> Parsed {
+    let mut parsed = Parsed {
+        arena: Vec::new(),
+        said: Vec::new(),
+        categories,
+        core: true,
+        digest: [0; 32],
+        report: SourceReport::default(),
+    };
+    for Line { name, category, reach, exception } in lines {
+        let feed = parsed.feed(category);
+        // Corrections are made by people: there are never so many that the numbers end.
+        let offset = u32::try_from(parsed.arena.len()).unwrap_or(u32::MAX);
+        parsed.arena.extend_from_slice(name.as_ref().wire());
+        let marks = Marks::plain(*reach, *exception);
+        parsed.said.push(Said { offset, feed: feed.unwrap_or(u16::MAX), marks });
+    }
+    parsed
+}
+
+impl Parsed {
+    /// The number of the feed into a category; `None` when there are too many.
+    fn feed(&mut self, category: &CategoryId) -> Option<u16> {
+        let feed = self.categories.iter().position(|known| known == category).unwrap_or_else(|| {
+            self.categories.push(category.clone());
+            self.categories.len() - 1
+        });
+        u16::try_from(feed).ok()
+    }
 }
 
 fn read_input(input: &Input, sink: &mut dyn FnMut(&str, &[u8])) -> Result<(), ReadError> {
@@ -194,23 +270,34 @@ fn read_input(input: &Input, sink: &mut dyn FnMut(&str, &[u8])) -> Result<(), Re
 }
 
 /// Parses one file of a source; `None` when the source's arena is full.
-fn parse_file(input: &Input, name: &str, bytes: &[u8], parsed: &mut Parsed) -> Option<()> {
-    let Parsed { arena, said, categories, report, .. } = parsed;
-    for file in ListFile::all(&input.source, name, bytes, report) {
-        let feed = categories.iter().position(|known| known == file.category()).unwrap_or_else(|| {
-            categories.push(file.category().clone());
-            categories.len() - 1
-        });
-        let feed = u16::try_from(feed).ok()?;
-        let mut room = Some(());
-        file.parse(report, &mut |_, rule| match u32::try_from(arena.len()) {
-            Ok(offset) => {
-                arena.extend_from_slice(rule.name.wire());
-                said.push(Said { offset, feed, marks: Marks::of(&rule) });
+fn parse_file(
+    input: &Input,
+    removals: Option<&Removals>,
+    name: &str,
+    bytes: &[u8],
+    parsed: &mut Parsed,
+) -> Option<()> {
+    let mut report = std::mem::take(&mut parsed.report);
+    let mut room = Some(());
+    for file in ListFile::all(&input.source, name, bytes, &mut report) {
+        let whole = if removals.is_none() { parsed.feed(file.category()) } else { None };
+        file.parse(&mut report, &mut |_, rule| {
+            let feed = match removals {
+                None => whole,
+                Some(removals) => match removals.above(file.category(), rule.name) {
+                    Some(level) => parsed.feed(&Stand::Again(level).id(file.category())),
+                    None => return,
+                },
+            };
+            match (u32::try_from(parsed.arena.len()).ok(), feed) {
+                (Some(offset), Some(feed)) => {
+                    parsed.arena.extend_from_slice(rule.name.wire());
+                    parsed.said.push(Said { offset, feed, marks: Marks::of(&rule) });
+                }
+                _ => room = None,
             }
-            Err(_) => room = None,
         });
-        room?;
     }
-    Some(())
+    parsed.report = report;
+    room
 }

@@ -9,12 +9,12 @@
 mod emit;
 mod gather;
 mod lines;
+pub(crate) mod over;
 mod state;
 mod tree;
 
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::index::IndexedSource;
@@ -81,30 +81,39 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`] when a copy cannot be read or a bound is passed.
 pub fn compile(inputs: &[Input]) -> Result<Compiled, CompileError> {
-    let (gathered, reports) = gather::gather(inputs)?;
+    compile_from(inputs, 0)
+}
+
+/// The same under another key than those before `attempt`: for lists whose names collide with those
+/// of an overlay.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_from(inputs: &[Input], attempt: u8) -> Result<Compiled, CompileError> {
+    let fed: Vec<_> = inputs.iter().map(gather::Fed::Copy).collect();
+    let (gathered, reports) = gather::gather(&fed)?;
     let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
         source: input.source.clone(),
         copy_name: input.copy_name.clone(),
         report: report.clone(),
     });
     let sources: Vec<_> = sources.collect();
-    for attempt in 0..KEYS_MAX {
-        let seed = gathered.seed(attempt);
-        let parts = match emit::tables(&gathered, &seed) {
+    for attempt in attempt..KEYS_MAX {
+        let parts = match emit::tables(&gathered, gathered.key(attempt)) {
             Err(Stop::Collision) => continue,
             Err(Stop::Error(error)) => return Err(error),
             Ok(parts) => crate::index::table::Parts { sources, ..parts },
         };
-        let bytes =
-            crate::index::write(&parts).map_err(|error| CompileError::Unwritable(error.to_string()))?;
-        let id = hex(&Sha256::digest(&bytes));
+        let bytes = crate::index::write(&parts, crate::index::INDEX, &[])
+            .map_err(|error| CompileError::Unwritable(error.to_string()))?;
+        let id = crate::index::id_of(&bytes);
         return Ok(Compiled { bytes, id, entries: parts.names, reports });
     }
     Err(CompileError::Unwritable("every key made two names collide".to_owned()))
 }
 
 /// Why an attempt with one key ended.
-enum Stop {
+pub(crate) enum Stop {
     /// Two different names have one hash: try the next key.
     Collision,
     /// No key will help.
@@ -115,8 +124,4 @@ impl From<CompileError> for Stop {
     fn from(error: CompileError) -> Self {
         Self::Error(error)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -17,7 +17,9 @@ use super::table::{Effects, Parts, RECORD, Tables, free_bits, start};
 use crate::category::{CATEGORIES_MAX, CategoryId};
 
 /// What an index file starts with.
-const MAGIC: Tag = *b"SGINDEX\n";
+pub(crate) const INDEX: Tag = *b"SGINDEX\n";
+/// What an overlay's file starts with.
+pub(crate) const OVERLAY: Tag = *b"SGOVERL\n";
 
 /// Key, and number of names.
 const HEAD: Tag = *b"head    ";
@@ -33,9 +35,13 @@ const EFFECTS: Tag = *b"effects ";
 const CATEGORIES: Tag = *b"categors";
 /// What it was compiled from, JSON.
 const SOURCES: Tag = *b"sources ";
+/// Of an overlay: the id of the index that it lies over.
+pub(crate) const BASE: Tag = *b"base    ";
+/// Of an overlay: hashes of names below which it opens a part again, sorted.
+pub(crate) const OPENERS: Tag = *b"openers ";
 
-/// Every tag that an index may have.
-const KNOWN: [Tag; 7] = [HEAD, BUCKETS, ENTRIES, STARTS, EFFECTS, CATEGORIES, SOURCES];
+/// Every tag that a file may have.
+const KNOWN: [Tag; 9] = [HEAD, BUCKETS, ENTRIES, STARTS, EFFECTS, CATEGORIES, SOURCES, BASE, OPENERS];
 
 /// Bytes that are read before they are hashed.
 const CHUNK: usize = 1 << 20;
@@ -80,15 +86,19 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Writes an index; the same parts give the same bytes.
+/// Writes an index, or an overlay with what only overlays have; the same parts give the same bytes.
 ///
 /// # Errors
 /// When the sources cannot be written as JSON.
-pub(crate) fn write(parts: &Parts) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn write(
+    parts: &Parts,
+    magic: Tag,
+    more: &[(Tag, Vec<u8>)],
+) -> Result<Vec<u8>, serde_json::Error> {
     let categories = serde_json::to_vec(&parts.categories)?;
     let sources = serde_json::to_vec(&parts.sources)?;
     let room = parts.records.len() * RECORD + parts.entries.len() * 8 + sources.len();
-    let mut writer = SectionWriter::new(MAGIC, room + parts.effect_words.len() * 8 + categories.len() + 4096);
+    let mut writer = SectionWriter::new(magic, room + parts.effect_words.len() * 8 + categories.len() + 4096);
     writer.section(HEAD, |out| {
         out.extend_from_slice(&parts.key.to_le_bytes());
         out.extend_from_slice(&parts.names.to_le_bytes());
@@ -99,6 +109,9 @@ pub(crate) fn write(parts: &Parts) -> Result<Vec<u8>, serde_json::Error> {
     writer.section(EFFECTS, |out| parts.effect_words.iter().for_each(|word| out.extend(word.to_le_bytes())));
     writer.section(CATEGORIES, |out| out.extend(categories));
     writer.section(SOURCES, |out| out.extend(sources));
+    for (tag, bytes) in more {
+        writer.section(*tag, |out| out.extend_from_slice(bytes));
+    }
     Ok(writer.finish())
 }
 
@@ -106,8 +119,8 @@ pub(crate) fn write(parts: &Parts) -> Result<Vec<u8>, serde_json::Error> {
 ///
 /// # Errors
 /// [`IndexError`] for anything that [`write`] would not have written.
-pub(crate) fn read(bytes: Vec<u8>) -> Result<Tables, IndexError> {
-    let sections = Sections::read(bytes, MAGIC, &KNOWN)?;
+pub(crate) fn read(bytes: Vec<u8>, magic: Tag) -> Result<Tables, IndexError> {
+    let sections = Sections::read(bytes, magic, &KNOWN)?;
     let tables = Tables {
         effects: Effects {
             starts: numbers(sections.need(STARTS)?, u32::from_le_bytes)?,

@@ -7,11 +7,13 @@
 pub(crate) mod effect;
 mod file;
 pub(crate) mod hash;
+mod over;
 pub(crate) mod sections;
 pub(crate) mod table;
 mod walk;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -20,11 +22,12 @@ use crate::category::{CategoryId, CategorySet};
 use crate::name::NameRef;
 use crate::report::SourceReport;
 use crate::source::Source;
+use over::Over;
 use table::Tables;
 pub use walk::Probe;
-use walk::{Said, Walk, walk};
+use walk::{Said, walk};
 
-pub(crate) use file::write;
+pub(crate) use file::{BASE, INDEX, OPENERS, OVERLAY, id_of, write};
 
 /// Why bytes are not a usable index.
 #[derive(Debug, Error)]
@@ -74,10 +77,12 @@ pub struct IndexedSource {
     pub report: SourceReport,
 }
 
-/// The immutable compiled form of all sources.
+/// The immutable compiled form of all sources: one file, and over it a small one or none.
+#[derive(Clone)]
 pub struct Index {
     id: String,
-    tables: Tables,
+    tables: Arc<Tables>,
+    over: Option<Arc<Over>>,
 }
 
 impl Index {
@@ -86,13 +91,43 @@ impl Index {
     /// # Errors
     /// [`IndexError`] when it cannot be read, is damaged, or is of another version.
     pub fn load(path: &Path) -> Result<Self, IndexError> {
-        let (bytes, id) =
-            file::load(path).map_err(|error| IndexError::Unreadable { path: path.to_owned(), error })?;
-        let index = Self { id, tables: file::read(bytes)? };
-        if path.file_stem().and_then(|stem| stem.to_str()) != Some(&index.id) {
-            return Err(IndexError::Damaged("its bytes do not have the checksum in its name"));
-        }
-        Ok(index)
+        let (bytes, id) = load(path)?;
+        Ok(Self { id, tables: Arc::new(file::read(bytes, INDEX)?), over: None })
+    }
+
+    /// Reads an overlay's file, `<sha256 of its bytes>.ovl`, and lays it over this index. The big
+    /// tables are shared, an overlay that was there is left behind.
+    ///
+    /// # Errors
+    /// [`IndexError`] as for [`load`](Self::load), and when it was compiled for another index.
+    pub fn load_overlay(&self, path: &Path) -> Result<Self, IndexError> {
+        let (bytes, id) = load(path)?;
+        self.lay_over(id, bytes)
+    }
+
+    /// Lays an overlay over this index, from the bytes of its file.
+    ///
+    /// # Errors
+    /// [`IndexError`]; never a panic, whatever the bytes.
+    pub fn with_overlay(&self, bytes: &[u8]) -> Result<Self, IndexError> {
+        self.lay_over(id_of(bytes), bytes.to_vec())
+    }
+
+    fn lay_over(&self, id: String, bytes: Vec<u8>) -> Result<Self, IndexError> {
+        let over = Over::new(&self.tables, &self.id, id, file::read(bytes, OVERLAY)?)?;
+        Ok(Self { over: Some(Arc::new(over)), ..self.clone() })
+    }
+
+    /// The index alone.
+    #[must_use]
+    pub fn without_overlay(&self) -> Self {
+        Self { over: None, ..self.clone() }
+    }
+
+    /// SHA-256 of the overlay's bytes, in hex; `None` where there is none.
+    #[must_use]
+    pub fn overlay_id(&self) -> Option<&str> {
+        self.over.as_ref().map(|over| over.id.as_str())
     }
 
     /// Reads an index from bytes, every table bounds-checked.
@@ -100,16 +135,17 @@ impl Index {
     /// # Errors
     /// [`IndexError::Damaged`] or [`IndexError::OtherVersion`]; never a panic, whatever the bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexError> {
-        Ok(Self { id: file::id_of(bytes), tables: file::read(bytes.to_vec())? })
+        let tables = Arc::new(file::read(bytes.to_vec(), INDEX)?);
+        Ok(Self { id: id_of(bytes), tables, over: None })
     }
 
     /// An index that lists nothing.
     #[must_use]
     pub fn empty() -> Self {
-        Self { id: String::new(), tables: Tables::empty() }
+        Self { id: String::new(), tables: Arc::new(Tables::empty()), over: None }
     }
 
-    /// SHA-256 of its bytes, in hex; empty for [`empty`](Self::empty).
+    /// SHA-256 of its bytes (without an overlay's), in hex; empty for [`empty`](Self::empty).
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -118,38 +154,45 @@ impl Index {
     /// Its categories, sorted by id; a category's number is its place here.
     #[must_use]
     pub fn categories(&self) -> &[CategoryId] {
-        &self.tables.categories
+        self.over.as_ref().map_or(&self.tables.categories, |over| &over.categories)
     }
 
     /// The number of a category; `None` when nothing feeds it.
     #[must_use]
     pub fn category_number(&self, category: &CategoryId) -> Option<u16> {
-        let place = self.tables.categories.binary_search(category).ok()?;
+        let place = self.categories().binary_search(category).ok()?;
         u16::try_from(place).ok()
     }
 
-    /// How many different names are listed.
+    /// How many different names are listed; those that the overlay lists too count twice.
     #[must_use]
     pub fn entries(&self) -> u64 {
-        self.tables.names
+        self.tables.names + self.over.as_ref().map_or(0, |over| over.tables.names)
     }
 
     /// Bytes it takes in memory.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.tables.bytes()
+        self.tables.bytes() + self.over.as_ref().map_or(0, |over| over.tables.bytes())
     }
 
-    /// What it was compiled from.
+    /// What it was compiled from: the sources of the index, then those of its overlay.
     #[must_use]
     pub fn sources(&self) -> &[IndexedSource] {
-        &self.tables.sources
+        self.over.as_ref().map_or(&self.tables.sources, |over| &over.sources)
+    }
+
+    /// The key under which names are hashed.
+    pub(crate) fn key(&self) -> u64 {
+        self.tables.key
     }
 
     /// What is listed of a name. No allocation; time grows with listed ancestors, not with labels.
     #[must_use]
     pub fn find(&self, name: NameRef<'_>) -> Found {
-        self.find_probed(name, &Probe::none(self.tables.key))
+        // Hashes are computed as the walk goes, or once for two walks.
+        let probe = if self.over.is_some() { self.probe(name) } else { Probe::none(self.tables.key) };
+        self.find_probed(name, &probe)
     }
 
     /// The hashes that looking a name up needs, to be carried from [`warm`](Self::warm) to
@@ -169,6 +212,7 @@ impl Index {
             sum ^= self.tables.touch_record(hash);
         }
         std::hint::black_box(sum);
+        // The overlay needs none of this: it is small and always near.
         for &hash in hashes() {
             sum ^= self.tables.touch_entries(hash);
         }
@@ -180,14 +224,29 @@ impl Index {
     /// the name hashed anew; one of another name is the caller's mistake.
     #[must_use]
     pub fn find_probed(&self, name: NameRef<'_>, probe: &Probe) -> Found {
-        let starts = name.label_starts();
-        let mut base = Walk::new(&self.tables, &self.tables.effects);
-        walk(name, &starts, self.tables.key, probe, &mut base, None);
-        match base.said(name.wire(), &starts) {
-            Some(Said { here, below, opens_below }) => Found { here, below, opens_below },
-            None => Found::NOTHING,
-        }
+        let said = match &self.over {
+            None => walk(&self.tables, name, probe).0,
+            Some(over) => {
+                let (own, whole) = walk(&over.tables, name, probe);
+                match (walk(&self.tables, name, probe).0, own) {
+                    (None, None) => None,
+                    (base, own) => Some(over.unite(base, own, whole)),
+                }
+            }
+        };
+        let Some(Said { here, below, opens_below }) = said else { return Found::NOTHING };
+        Found { here, below, opens_below }
     }
+}
+
+/// Reads a file and its SHA-256, which its name must be.
+fn load(path: &Path) -> Result<(Vec<u8>, String), IndexError> {
+    let (bytes, id) =
+        file::load(path).map_err(|error| IndexError::Unreadable { path: path.to_owned(), error })?;
+    if path.file_stem().and_then(|stem| stem.to_str()) != Some(&id) {
+        return Err(IndexError::Damaged("its bytes do not have the checksum in its name"));
+    }
+    Ok((bytes, id))
 }
 
 impl std::fmt::Debug for Index {
