@@ -91,19 +91,21 @@ pub fn compile(inputs: &[Input]) -> Result<Compiled, CompileError> {
 /// As [`compile`].
 pub fn compile_from(inputs: &[Input], attempt: u8) -> Result<Compiled, CompileError> {
     let fed: Vec<_> = inputs.iter().map(gather::Fed::Copy).collect();
-    let (gathered, reports) = gather::gather(&fed)?;
-    let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
-        source: input.source.clone(),
-        copy_name: input.copy_name.clone(),
-        report: report.clone(),
-    });
-    let sources: Vec<_> = sources.collect();
     for attempt in attempt..KEYS_MAX {
-        let parts = match emit::tables(&gathered, gathered.key(attempt)) {
+        let (mut gathered, reports) = gather::gather(&fed)?;
+        let key = gathered.key(attempt);
+        let parts = match emit::tables(&mut gathered, key) {
             Err(Stop::Collision) => continue,
             Err(Stop::Error(error)) => return Err(error),
-            Ok(parts) => crate::index::table::Parts { sources, ..parts },
+            Ok(parts) => parts,
         };
+        drop(gathered);
+        let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
+            source: input.source.clone(),
+            copy_name: input.copy_name.clone(),
+            report: report.clone(),
+        });
+        let parts = crate::index::table::Parts { sources: sources.collect(), ..parts };
         let bytes = crate::index::write(&parts, crate::index::INDEX, &[])
             .map_err(|error| CompileError::Unwritable(error.to_string()))?;
         let id = crate::index::id_of(&bytes);

@@ -83,7 +83,7 @@ pub(crate) fn compile(
         fed.extend(inputs.iter().chain(again).map(|input| Fed::Below(input, &removals)));
     }
     fed.push(Fed::Lines(lines, categories));
-    let (gathered, mut reports) = gather(&fed)?;
+    let (mut gathered, mut reports) = gather(&fed)?;
     reports.truncate(inputs.len());
     let names = gathered.names().map(NameRef::to_owned).collect();
     let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
@@ -92,7 +92,7 @@ pub(crate) fn compile(
         report: report.clone(),
     });
     let sources = sources.collect();
-    Ok(Compiled { parts: Parts { sources, ..emit::tables(&gathered, base.key())? }, reports, names })
+    Ok(Compiled { parts: Parts { sources, ..emit::tables(&mut gathered, base.key())? }, reports, names })
 }
 
 /// The sources of an index that feed a category from which a name is taken with all below it.
