@@ -3,7 +3,7 @@
 //! `cargo run --release -p benches -- spine` prints the figures that the README quotes;
 //! `… -- agree` asks the index and an independent, naive matcher the same questions and fails on
 //! any difference; `… -- must-open` shows what the lists would take from a school, and proves that
-//! they do not. All read an `INDEX.tsv` folder of real lists that is not part of the project.
+//! they do not; `… -- growth` shows how size and speed grow up to ten million made-up names. All read an `INDEX.tsv` folder of real lists that is not part of the project.
 
 mod agree;
 mod figures;
@@ -26,12 +26,15 @@ const USAGE: &str = "\
 Measures schoolgate on real block lists.
 
 Usage: benches <spine|agree|must-open> [--data DIR]
+       benches growth [NAMES...] [--data DIR]
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
   agree   index and a naive matcher on 100,000 listed and 100,000 unlisted names; exit 1 on a difference
   must-open
           names that a school must have, under every built-in policy: how many the lists alone would take
           away, and who is to blame for any that is still lost; exit 1 on any
+  growth  compile time, memory, time to open and nanoseconds a look-up with made-up names: 100,000 to
+          10,000,000, or as many as are said
 
   --data DIR   folder with INDEX.tsv, lists/ and queries/
                (else $SCHOOLGATE_BENCH_DATA, else ../shared/data beside the repository)
