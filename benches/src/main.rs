@@ -6,6 +6,10 @@
 //! `INDEX.tsv` folder of real lists that is not part of the project. The others (`lists`, `peers`,
 //! `leaks`, `rebuild`, `overload`) start real servers, or (`micro`, `instructions`) take an engine apart;
 //! they generate names where there is no such folder.
+//! `cargo run --release -p benches -- spine` prints the figures that the README quotes;
+//! `… -- agree` asks the index and an independent, naive matcher the same questions and fails on
+//! any difference; `… -- must-open` shows what the lists would take from a school, and proves that
+//! they do not; `… -- growth` shows how size and speed grow up to ten million made-up names. All read an `INDEX.tsv` folder of real lists that is not part of the project.
 
 mod agree;
 mod editions;
@@ -49,6 +53,8 @@ Usage: benches <spine|agree|must-open|growth|front> [--data DIR]
        benches instructions [--write]
        benches overload
        benches <micro|lists|peers|leaks|rebuild> [--names N] [--data DIR] [--server PATH] [--repeats N] [--quick] …
+Usage: benches <spine|agree|must-open> [--data DIR]
+       benches growth [NAMES...] [--data DIR]
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
   agree   index and a naive matcher on 100,000 listed and 100,000 unlisted names; exit 1 on a difference
@@ -78,6 +84,8 @@ Usage: benches <spine|agree|must-open|growth|front> [--data DIR]
   overload
           whether a quiet client is answered while one address, and 1,000, ask as fast as they can; exit 1
           where not
+  growth  compile time, memory, time to open and nanoseconds a look-up with made-up names: 100,000 to
+          10,000,000, or as many as are said
 
   --data DIR      folder with INDEX.tsv, lists/ and queries/ (else $SCHOOLGATE_BENCH_DATA, else
                   ../shared/data beside the repository); the last line's benches generate names without

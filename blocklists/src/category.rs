@@ -94,6 +94,7 @@ impl CategoryId {
     #[must_use]
     pub fn is_strict(&self) -> bool {
         STRICT.contains(&&*self.0)
+            || matches!(Stand::of(self), Some((Stand::Again(_), category)) if category.is_strict())
     }
 
     /// Whether the product knows it without a source.
@@ -112,6 +113,47 @@ impl CategoryId {
     #[must_use]
     pub fn confirmed(&self) -> Option<Self> {
         self.0.strip_suffix(UNCONFIRMED).and_then(Self::new).filter(Self::is_strict)
+    }
+}
+
+/// What an overlay says *about* a category instead of in it. It is written as an id of its own with a
+/// hyphen in front (`-void0-adult`), as no category of a school begins, so that corrections take the
+/// same way through the compiler as lists do; it never leaves the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stand {
+    /// What lists say of this name and of those above it does not hold. Corrections that lie in each
+    /// other have levels.
+    Void(u8),
+    /// What lists say below the corrected name still holds.
+    Again(u8),
+    /// Taken out, whatever any list says.
+    Take,
+    /// Put in, whatever any list says.
+    Add,
+}
+
+impl Stand {
+    /// The id under which it is written.
+    pub(crate) fn id(self, category: &CategoryId) -> CategoryId {
+        let word = match self {
+            Self::Void(level) => format!("void{level}"),
+            Self::Again(level) => format!("again{level}"),
+            Self::Take => "take".to_owned(),
+            Self::Add => "add".to_owned(),
+        };
+        CategoryId(format!("-{word}-{category}").into())
+    }
+
+    /// What an id means, and of which category; `None` for an ordinary one.
+    pub(crate) fn of(id: &CategoryId) -> Option<(Self, CategoryId)> {
+        let (word, category) = id.0.strip_prefix('-')?.split_once('-')?;
+        let level = |kind: &str| word.strip_prefix(kind)?.parse().ok();
+        let stand = match word {
+            "take" => Self::Take,
+            "add" => Self::Add,
+            _ => level("void").map(Self::Void).or_else(|| level("again").map(Self::Again))?,
+        };
+        Some((stand, CategoryId::new(category)?))
     }
 }
 
@@ -140,61 +182,89 @@ impl From<CategoryId> for String {
 }
 
 /// A set of categories by their number in one index's category table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct CategorySet([u64; CATEGORIES_MAX / 64]);
+///
+/// It has room for all that an index may hold, but most schools have a hundred or two: it knows how
+/// many of its words were ever in use, and looks at no others.
+#[derive(Clone, Copy)]
+pub struct CategorySet {
+    words: [u64; CATEGORIES_MAX / 64],
+    /// All words from here on are zero; those before may be.
+    used: u8,
+}
+
+impl Default for CategorySet {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
 
 impl CategorySet {
     /// Nothing.
-    pub const EMPTY: Self = Self([0; CATEGORIES_MAX / 64]);
+    pub const EMPTY: Self = Self { words: [0; CATEGORIES_MAX / 64], used: 0 };
 
     /// Adds a number below [`CATEGORIES_MAX`]; others are ignored.
+    #[inline]
     pub fn insert(&mut self, number: u16) {
-        if let Some(word) = self.0.get_mut(usize::from(number) / 64) {
+        if let Some(word) = self.words.get_mut(usize::from(number) / 64) {
             *word |= 1 << (number % 64);
+            // The quotient is below 16.
+            self.used = self.used.max((number / 64 + 1) as u8);
         }
     }
 
     /// Takes a number out.
+    #[inline]
     pub fn remove(&mut self, number: u16) {
-        if let Some(word) = self.0.get_mut(usize::from(number) / 64) {
+        if let Some(word) = self.words.get_mut(usize::from(number) / 64) {
             *word &= !(1 << (number % 64));
         }
     }
 
     /// Whether a number is in it.
     #[must_use]
+    #[inline]
     pub fn contains(&self, number: u16) -> bool {
-        self.0.get(usize::from(number) / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+        self.words.get(usize::from(number) / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
     }
 
     /// Whether nothing is in it.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|&word| word == 0)
+        self.used().iter().all(|&word| word == 0)
     }
 
     /// What is in either.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
-        self.zip(other, |mine, theirs| mine | theirs)
+        let (mut all, fewer) = if self.used >= other.used { (*self, other) } else { (*other, self) };
+        all.words.iter_mut().zip(fewer.used()).for_each(|(mine, theirs)| *mine |= theirs);
+        all
     }
 
     /// What is in both.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        self.zip(other, |mine, theirs| mine & theirs)
+        let mut both = Self::EMPTY;
+        both.used = self.used.min(other.used);
+        let words = self.used().iter().zip(other.used());
+        both.words.iter_mut().zip(words).for_each(|(word, (mine, theirs))| *word = mine & theirs);
+        both
     }
 
     /// What is in this one only.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
-        self.zip(other, |mine, theirs| mine & !theirs)
+        let mut rest = *self;
+        rest.words.iter_mut().zip(other.used()).for_each(|(mine, theirs)| *mine &= !theirs);
+        rest
     }
 
     /// Whether the two share a category.
     #[must_use]
+    #[inline]
     pub fn intersects(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).any(|(mine, theirs)| mine & theirs != 0)
+        self.used().iter().zip(other.used()).any(|(mine, theirs)| mine & theirs != 0)
     }
 
     /// The lowest number in both.
@@ -205,7 +275,7 @@ impl CategorySet {
 
     /// Numbers in rising order.
     pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
-        self.0.iter().enumerate().flat_map(|(index, &word)| {
+        self.used().iter().enumerate().flat_map(|(index, &word)| {
             let base = u16::try_from(index * 64).unwrap_or(u16::MAX);
             std::iter::successors(Some(word), |bits| Some(bits & bits.wrapping_sub(1)))
                 .take_while(|&bits| bits != 0)
@@ -213,8 +283,30 @@ impl CategorySet {
         })
     }
 
-    fn zip(&self, other: &Self, join: impl Fn(u64, u64) -> u64) -> Self {
-        Self(std::array::from_fn(|index| join(self.0[index], other.0[index])))
+    /// The words that may hold anything.
+    #[inline]
+    fn used(&self) -> &[u64] {
+        self.words.get(..usize::from(self.used)).unwrap_or(&self.words)
+    }
+}
+
+impl PartialEq for CategorySet {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words
+    }
+}
+
+impl Eq for CategorySet {}
+
+impl std::hash::Hash for CategorySet {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.words.hash(state);
+    }
+}
+
+impl fmt::Debug for CategorySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
     }
 }
 
@@ -253,6 +345,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_about_a_category_is_told_from_what_is_in_it() {
+        for text in ["adult", "service/tiktok", "local/board-games"] {
+            let category = CategoryId::new(text).unwrap();
+            assert_eq!(Stand::of(&category), None);
+            for stand in [Stand::Void(0), Stand::Again(12), Stand::Take, Stand::Add] {
+                let id = stand.id(&category);
+                assert!(CategoryId::new(id.as_str()).is_some(), "{id} can be written");
+                assert_eq!(Stand::of(&id), Some((stand, category.clone())));
+                let confirmed = matches!(stand, Stand::Again(_)) && text == "adult";
+                assert_eq!(id.is_strict(), confirmed, "{id}");
+            }
+        }
+    }
+
+    #[test]
     fn a_set_holds_what_was_put_in() {
         let set: CategorySet = [0, 63, 64, 1023, 5000].into_iter().collect();
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 63, 64, 1023]);
@@ -260,5 +367,12 @@ mod tests {
         assert_eq!(set.first_in(&other), Some(64));
         assert_eq!(set.difference(&other).iter().count(), 3);
         assert!(!set.difference(&set).intersects(&set));
+        // Sets that hold the same are the same, however they came to be.
+        let mut emptied = set;
+        [0, 63, 64, 1023].into_iter().for_each(|number| emptied.remove(number));
+        assert!(emptied.is_empty() && emptied == CategorySet::EMPTY);
+        assert_eq!(set.union(&emptied), emptied.union(&set));
+        assert_eq!(other.union(&set).iter().collect::<Vec<_>>(), [0, 7, 63, 64, 1023]);
+        assert_eq!(other.difference(&set).iter().collect::<Vec<_>>(), [7]);
     }
 }

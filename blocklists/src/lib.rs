@@ -3,6 +3,7 @@
 //! The way of a name: a [`source::Source`] says where a list is and how it is written; [`read`]
 //! unpacks its kept copy, [`parse`] turns lines into rules, [`compile`] resolves each source alone
 //! and unites them, and the result is an immutable [`index::Index`] that answers in nanoseconds.
+//! An [`overlay`] brings what changes often, small sources and corrections, without a new index.
 //! [`evidence`] goes back to the copies to say which line of which list is to blame.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "in a test, a panic names the line that failed"))]
@@ -16,6 +17,7 @@ pub mod index;
 pub mod masked;
 pub mod must_open;
 pub mod name;
+pub mod overlay;
 pub mod parse;
 pub mod patterns;
 pub mod read;

@@ -12,9 +12,9 @@ use crate::random::Random;
 use crate::{Outcome, lists, machine};
 
 /// Repeats; the best counts.
-const RUNS: usize = 7;
+pub const RUNS: usize = 7;
 /// Names of a receive batch.
-const BATCH: usize = 64;
+pub const BATCH: usize = 64;
 /// Names of each kind that are asked.
 const ASKED: usize = 200_000;
 
@@ -27,9 +27,7 @@ pub fn look_up_here(folder: &Path, data: &Path) -> Outcome<ExitCode> {
         drop(black_box(Index::load(&path)?));
         open = open.min(started.elapsed().as_secs_f64() * 1e3);
     }
-    let before = machine::Memory::own()?.rss;
     let index = Index::load(&path)?;
-    let _ = before;
     let rss = machine::Memory::own()?.rss;
     let listed: Vec<Name> =
         std::fs::read_to_string(folder.join("sample"))?.lines().map(Name::parse).collect::<Result<_, _>>()?;

@@ -19,7 +19,7 @@ use crate::index::effect::{Change, Changes};
 use crate::index::extras::Extras;
 use crate::index::hash::SuffixHashes;
 use crate::index::meaning::Meaning;
-use crate::index::table::{Parts, RecordBuilder, buckets_for};
+use crate::index::table::{Parts, RECORD, RecordBuilder, buckets_for};
 use crate::name::NameRef;
 
 /// Most unlisted names between exceptions and what they open; a hostile list could ask for 126 a
@@ -29,13 +29,17 @@ const OPENINGS_MAX: usize = 1 << 22;
 /// Entries whose ancestors are hashed at once, so that their hashes take little memory.
 const WAYS_AT_ONCE: usize = 1 << 16;
 
+/// The effect of a node that has none: a look-up finds the same without it.
+const FOLDED: u32 = u32::MAX;
+
 /// Resolves everything gathered under one key. The sources' records are left to the caller.
 ///
 /// # Errors
 /// [`Stop::Collision`] when two names share a hash under this key, [`Stop::Error`] at a bound.
-pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Parts, Stop> {
-    let key = seed.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
-    let tree = Tree::grow(gathered, key, lines::sorted(gathered, key)?)?;
+pub(super) fn tables(gathered: &mut Gathered, key: u64) -> Result<Parts, Stop> {
+    let lines = lines::sorted(gathered, key)?;
+    let gathered = &*gathered;
+    let mut tree = Tree::grow(gathered, key, lines)?;
     let mut resolver = Resolver::new(gathered);
     let mut views = vec![Views::default(); tree.len()];
     for node in tree.top_down() {
@@ -57,7 +61,10 @@ pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Parts, Stop
     };
     let emitter = Emitter { tree: &tree, views: &views, categories: &categories };
     let openings = emitter.openings()?;
-    let (entries, effects) = emitter.entries(&openings);
+    let Emitted { nodes, others, effects } = emitter.emit(openings);
+    // Millions of names: what is not needed again is let go before the tables are built.
+    drop((views, categories, resolver));
+    tree.forget_parents();
     let mut effect_starts = vec![0];
     let mut effect_words = Vec::new();
     for effect in &effects {
@@ -65,11 +72,10 @@ pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Parts, Stop
         let end = u32::try_from(effect_words.len()).ok();
         effect_starts.push(end.ok_or(CompileError::TooMany { what: "effects", limit: u64::from(u32::MAX) })?);
     }
-    let buckets = buckets_for(entries.len(), effects.len())
+    let count = nodes.iter().filter(|&&effect| effect != FOLDED).count() + others.len();
+    let buckets = buckets_for(count, effects.len())
         .ok_or(CompileError::TooMany { what: "names", limit: u64::from(u32::MAX) })?;
-    let mut records = RecordBuilder::new(buckets, &entries);
-    emitter.open_ways(&openings, &entries, &mut records);
-    let (records, entries) = records.finish();
+    let (records, entries) = build(&tree, &nodes, &others, RecordBuilder::new(buckets, count));
     Ok(Parts {
         key,
         names: tree.len() as u64,
@@ -81,6 +87,39 @@ pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Parts, Stop
         sources: Vec::new(),
         extras: Extras { meaning, ..Extras::default() },
     })
+}
+
+/// Places all entries, and lets pass their hashes and those of their ancestors.
+fn build(
+    tree: &Tree<'_>,
+    nodes: &[u32],
+    others: &[(u64, u32, Spelt)],
+    mut records: RecordBuilder,
+) -> (Vec<[u8; RECORD]>, Vec<u64>) {
+    let mut rest = others.iter().peekable();
+    for (node, &effect) in nodes.iter().enumerate().filter(|(_, effect)| **effect != FOLDED) {
+        let hash = tree.hash(node);
+        while let Some(&(other, effect, _)) = rest.next_if(|other| other.0 < hash) {
+            records.push(other, effect);
+        }
+        records.push(hash, effect);
+    }
+    rest.for_each(|&(other, effect, _)| records.push(other, effect));
+    let hashes_of = |name| {
+        let hashes = SuffixHashes::of(name, tree.key);
+        (0..hashes.len()).filter_map(move |place| hashes.get(place).copied())
+    };
+    // Hashed many at a time, let in one after the other: the order changes nothing.
+    for start in (0..nodes.len()).step_by(WAYS_AT_ONCE) {
+        let some = nodes.get(start..).map_or(&[][..], |rest| rest.get(..WAYS_AT_ONCE).unwrap_or(rest));
+        let some = some.par_iter().enumerate().filter(|(_, effect)| **effect != FOLDED);
+        let hashes: Vec<u64> = some.flat_map_iter(|(place, _)| hashes_of(tree.name(start + place))).collect();
+        hashes.into_iter().for_each(|hash| records.open(hash));
+    }
+    for (_, _, spelt) in others {
+        hashes_of(tree.suffix(spelt.node, spelt.labels)).for_each(|hash| records.open(hash));
+    }
+    records.finish()
 }
 
 /// What a look-up of a place must find, and what it inherits; numbers of standings.
@@ -127,13 +166,7 @@ impl Emitter<'_, '_> {
     }
 
     fn spell(&self, spelt: Spelt) -> NameRef<'_> {
-        let name = self.tree.name(spelt.node);
-        let starts = name.label_starts();
-        starts
-            .len()
-            .checked_sub(spelt.labels)
-            .and_then(|at| starts.get(at))
-            .map_or(name, |&at| name.suffix_at(at))
+        self.tree.suffix(spelt.node, spelt.labels)
     }
 
     /// Marks every name between an exception and the top of what it opens.
@@ -204,11 +237,11 @@ impl Emitter<'_, '_> {
         name.labels().take(more).all(|label| label.first() == Some(&b'_'))
     }
 
-    /// The entries in order of hash, each with its effect's number, and the effects.
-    fn entries(&self, openings: &Openings) -> (Vec<(u64, u32)>, Vec<Changes>) {
+    /// The effects, and which of them every name has.
+    fn emit(&self, openings: Openings) -> Emitted {
         let mut effects =
             Effects { emitter: self, places: HashMap::new(), numbers: HashMap::new(), all: Vec::new() };
-        let mut entries = Vec::new();
+        let mut nodes = Vec::with_capacity(self.views.len());
         for (node, &views) in self.views.iter().enumerate() {
             let parent = self.tree.parent(node);
             let above = self.views_of(parent.node());
@@ -217,38 +250,28 @@ impl Emitter<'_, '_> {
             let same = |one: u32, two: u32| one == two || self.categories(one) == self.categories(two);
             let is_folded =
                 same(views.here, itself) && same(views.service, itself) && same(views.below, above.below);
-            if !is_folded || opens_below {
-                let effect = effects.number(Place { views, inherited: above.below, opens_below });
-                entries.push((self.tree.hash(node), effect));
-            }
+            nodes.push(if is_folded && !opens_below {
+                FOLDED
+            } else {
+                effects.number(Place { views, inherited: above.below, opens_below })
+            });
         }
-        let mut others: Vec<_> = openings.others.iter().collect();
-        others.sort_unstable_by_key(|(hash, _)| **hash);
-        for (&hash, &(views, inherited, _)) in others {
-            entries.push((hash, effects.number(Place { views, inherited, opens_below: true })));
-        }
-        entries.sort_unstable();
-        (entries, effects.all)
+        let mut others: Vec<_> = openings.others.into_iter().collect();
+        others.sort_unstable_by_key(|(hash, _)| *hash);
+        let others = others.into_iter().map(|(hash, (views, inherited, spelt))| {
+            (hash, effects.number(Place { views, inherited, opens_below: true }), spelt)
+        });
+        Emitted { others: others.collect(), nodes, effects: effects.all }
     }
+}
 
-    /// Lets pass the hashes of all entries and of their ancestors.
-    fn open_ways(&self, openings: &Openings, entries: &[(u64, u32)], records: &mut RecordBuilder) {
-        let name_of = |hash: u64| match openings.others.get(&hash) {
-            Some((_, _, spelt)) => self.spell(*spelt),
-            None => self.tree.name(self.tree.node_of(hash)),
-        };
-        // Hashed many at a time, let in one after the other: the order changes nothing.
-        for some in entries.chunks(WAYS_AT_ONCE) {
-            let hashes: Vec<u64> = some
-                .par_iter()
-                .flat_map_iter(|&(hash, _)| {
-                    let hashes = SuffixHashes::of(name_of(hash), self.tree.key);
-                    (0..hashes.len()).filter_map(move |place| hashes.get(place).copied())
-                })
-                .collect();
-            hashes.into_iter().for_each(|hash| records.open(hash));
-        }
-    }
+/// What is to be written.
+struct Emitted {
+    /// The effect of each node, or [`FOLDED`].
+    nodes: Vec<u32>,
+    /// Names that are no nodes, by hash.
+    others: Vec<(u64, u32, Spelt)>,
+    effects: Vec<Changes>,
 }
 
 /// Effects stored once, numbered as they are first met.

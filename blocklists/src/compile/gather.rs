@@ -10,15 +10,35 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::actions::Actions;
-use super::source::{AddressSaid, Parsed, PatternSaid, Said, Voice, parse, reject};
+use super::over::Removals;
+use super::source::{self, AddressSaid, Parsed, PatternSaid, Said, Voice, reject};
 use super::{CompileError, Input};
 use crate::category::{CATEGORIES_MAX, CategoryId};
 use crate::index::meaning::{EVERY, PATTERNED_MAX, RTYPES_MAX, Rtypes, STREAM};
-use crate::name::NameRef;
-use crate::parse::Types;
+use crate::name::{Name, NameRef};
+use crate::parse::{Reach, Types};
 use crate::report::SourceReport;
 
 pub(super) use super::source::Marks;
+
+/// What is to be gathered.
+pub(super) enum Fed<'a> {
+    /// A source.
+    Copy(&'a Input),
+    /// What a source says below names that corrections take out, once more and in categories of its
+    /// own.
+    Below(&'a Input, &'a Removals),
+    /// Lines of our own, and categories that are to be known.
+    Lines(Vec<Line>, Vec<CategoryId>),
+}
+
+/// One line of our own.
+pub(super) struct Line {
+    pub(super) name: Name,
+    pub(super) category: CategoryId,
+    pub(super) reach: Reach,
+    pub(super) exception: bool,
+}
 
 /// All that the sources say.
 pub(super) struct Gathered {
@@ -94,10 +114,16 @@ pub(super) struct Address {
 }
 
 impl Gathered {
-    /// A key for hashes and gate, different for each attempt, that nobody can choose who writes
-    /// only some of the lists.
-    pub(super) fn seed(&self, attempt: u8) -> [u8; 32] {
-        Sha256::new().chain_update(self.digest).chain_update([attempt]).finalize().into()
+    /// A key for hashes, different for each attempt, that nobody can choose who writes only some of
+    /// the lists.
+    pub(super) fn key(&self, attempt: u8) -> u64 {
+        let digest = Sha256::new().chain_update(self.digest).chain_update([attempt]).finalize();
+        digest.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+    }
+
+    /// All names, as often as something is said of them.
+    pub(super) fn names(&self) -> impl Iterator<Item = NameRef<'_>> {
+        self.said.iter().flatten().map(|said| self.name(said.feed, said.offset))
     }
 
     /// The name of a rule.
@@ -112,10 +138,16 @@ impl Gathered {
 ///
 /// # Errors
 /// [`CompileError`] of the first source that cannot be read.
-pub(super) fn gather(inputs: &[Input]) -> Result<(Gathered, Vec<SourceReport>), CompileError> {
-    let parsed = inputs.par_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-    let fed = || parsed.iter().flat_map(|source| &source.categories);
-    let mut categories: Vec<_> = fed().cloned().chain(fed().filter_map(CategoryId::unconfirmed)).collect();
+pub(super) fn gather(fed: &[Fed<'_>]) -> Result<(Gathered, Vec<SourceReport>), CompileError> {
+    let parse = |fed: &Fed<'_>| match fed {
+        Fed::Copy(input) => source::parse(input),
+        Fed::Below(input, removals) => source::parse_below(input, removals),
+        Fed::Lines(lines, categories) => source::of_lines(lines, categories.clone()),
+    };
+    let parsed = fed.par_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    let known = || parsed.iter().flat_map(|source| &source.categories);
+    let mut categories: Vec<_> =
+        known().cloned().chain(known().filter_map(CategoryId::unconfirmed)).collect();
     categories.sort();
     categories.dedup();
     if categories.len() > CATEGORIES_MAX {
@@ -136,7 +168,7 @@ pub(super) fn gather(inputs: &[Input]) -> Result<(Gathered, Vec<SourceReport>), 
         digest: [0; 32],
     };
     let mut digest = Sha256::new();
-    let mut reports = Vec::with_capacity(inputs.len());
+    let mut reports = Vec::with_capacity(fed.len());
     for (source, parsed) in parsed.into_iter().enumerate() {
         digest.update(parsed.digest);
         reports.push(gathered.add(source, parsed)?);

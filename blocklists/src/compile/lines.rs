@@ -31,17 +31,17 @@ impl Line {
     }
 }
 
-/// Hashes and sorts all lines.
+/// Hashes and sorts all lines. What was said is let go on the way: it stands in the lines.
 ///
 /// # Errors
 /// [`Stop::Error`] when there are too many.
-pub(super) fn sorted(gathered: &Gathered, key: u64) -> Result<Vec<Line>, Stop> {
+pub(super) fn sorted(gathered: &mut Gathered, key: u64) -> Result<Vec<Line>, Stop> {
     let count: usize = gathered.said.iter().map(Vec::len).sum();
     if count >= LINES_MAX {
         return Err(CompileError::TooMany { what: "lines", limit: LINES_MAX as u64 }.into());
     }
     let mut lines = Vec::with_capacity(count);
-    for said in &gathered.said {
+    for said in std::mem::take(&mut gathered.said) {
         lines.par_extend(said.par_iter().map(|said| {
             let hashes = SuffixHashes::of(gathered.name(said.feed, said.offset), key);
             Line {

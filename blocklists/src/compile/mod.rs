@@ -12,6 +12,7 @@ mod actions;
 mod emit;
 mod gather;
 mod lines;
+pub(crate) mod over;
 mod source;
 mod spread;
 mod state;
@@ -21,7 +22,6 @@ mod unite;
 
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::index::IndexedSource;
@@ -88,34 +88,53 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`] when a copy cannot be read or a bound is passed.
 pub fn compile(inputs: &[Input]) -> Result<Compiled, CompileError> {
-    let (mut gathered, mut reports) = gather::gather(inputs)?;
-    let subjects = subjects::subjects(&mut gathered, &mut reports);
-    let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
-        source: input.source.clone(),
-        copy_name: input.copy_name.clone(),
-        report: report.clone(),
-    });
-    let sources: Vec<_> = sources.collect();
-    for attempt in 0..KEYS_MAX {
-        let seed = gathered.seed(attempt);
-        let parts = match emit::tables(&gathered, &seed) {
+    compile_from(inputs, 0)
+}
+
+/// The same under another key than those before `attempt`: for lists whose names collide with those
+/// of an overlay.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_from(inputs: &[Input], attempt: u8) -> Result<Compiled, CompileError> {
+    let fed: Vec<_> = inputs.iter().map(gather::Fed::Copy).collect();
+    for attempt in attempt..KEYS_MAX {
+        let (mut gathered, mut reports) = gather::gather(&fed)?;
+        let subjects = subjects::subjects(&mut gathered, &mut reports);
+        let key = gathered.key(attempt);
+        let parts = match emit::tables(&mut gathered, key) {
             Err(Stop::Collision) => continue,
             Err(Stop::Error(error)) => return Err(error),
             Ok(parts) => {
                 let extras = subjects.extras(parts.extras.meaning);
-                crate::index::table::Parts { sources, extras, ..parts }
+                crate::index::table::Parts { extras, ..parts }
             }
         };
-        let bytes =
-            crate::index::write(&parts).map_err(|error| CompileError::Unwritable(error.to_string()))?;
-        let id = hex(&Sha256::digest(&bytes));
+        drop(gathered);
+        let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
+            source: input.source.clone(),
+            copy_name: input.copy_name.clone(),
+            report: report.clone(),
+        });
+        let parts = crate::index::table::Parts { sources: sources.collect(), ..parts };
+        let bytes = crate::index::write(&parts, crate::index::INDEX, &[])
+            .map_err(|error| CompileError::Unwritable(error.to_string()))?;
+        let id = crate::index::id_of(&bytes);
         return Ok(Compiled { bytes, id, entries: parts.names, reports });
     }
     Err(CompileError::Unwritable("every key made two names collide".to_owned()))
 }
 
+/// Whether a source holds nothing but names that are in or out, so that an overlay can hold it.
+///
+/// # Errors
+/// [`CompileError`] when its copy cannot be read.
+pub(crate) fn is_plain(input: &Input) -> Result<bool, CompileError> {
+    source::is_plain(input)
+}
+
 /// Why an attempt with one key ended.
-enum Stop {
+pub(crate) enum Stop {
     /// Two different names have one hash: try the next key.
     Collision,
     /// No key will help.
@@ -126,8 +145,4 @@ impl From<CompileError> for Stop {
     fn from(error: CompileError) -> Self {
         Self::Error(error)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -12,8 +12,10 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use super::actions::{Actions, OwnAction};
+use super::gather;
+use super::over::Removals;
 use super::{CompileError, Input};
-use crate::category::CategoryId;
+use crate::category::{CategoryId, Stand};
 use crate::name::{Name, NameRef};
 use crate::parse::{Action, Line, ListFile, Reach, Rule, Subject, Types};
 use crate::read::{ReadError, read_files};
@@ -107,6 +109,11 @@ impl Marks {
         )
     }
 
+    /// Of a line that has no other mark.
+    fn plain(reach: Reach, exception: bool) -> Self {
+        Self(reach as u8 | if exception { Self::EXCEPTION } else { 0 })
+    }
+
     /// An exception of a name and all below.
     fn spares(important: bool) -> Self {
         Self(Reach::Subtree as u8 | Self::EXCEPTION | if important { Self::IMPORTANT } else { 0 })
@@ -139,7 +146,47 @@ impl Marks {
 /// # Errors
 /// [`CompileError`] when its copy cannot be read, or holds more than an index can.
 pub(super) fn parse(input: &Input) -> Result<Parsed, CompileError> {
-    let mut reader = Reader::new(input);
+    parse_with(input, Reader::new(input, None))
+}
+
+/// What a source says below names that corrections take out, in categories of its own. Only names
+/// count: patterns and addresses stay in force from where they are.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_below(input: &Input, removals: &Removals) -> Result<Parsed, CompileError> {
+    parse_with(input, Reader::new(input, Some(removals)))
+}
+
+/// Lines of our own, as a source that confirms what it says.
+///
+/// # Errors
+/// [`CompileError::TooMany`]; corrections are made by people, so there are never so many.
+pub(super) fn of_lines(lines: &[gather::Line], categories: Vec<CategoryId>) -> Result<Parsed, CompileError> {
+    let mut reader = Reader::empty(SourceReport::default(), true, false);
+    reader.parsed.categories = categories;
+    for gather::Line { name, category, reach, exception } in lines {
+        let said = reader.category(category).and_then(|category| {
+            let feed = reader.feed(Voice { category, spared: 0, types: 0, action: 0 })?;
+            reader.say(name.as_ref(), feed, Marks::plain(*reach, *exception))
+        });
+        said.map_err(too_many)?;
+    }
+    reader.finish()
+}
+
+/// Whether a source holds nothing but names that are in or out: it can be asked beside an index, name
+/// by name.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn is_plain(input: &Input) -> Result<bool, CompileError> {
+    let parsed = parse(input)?;
+    let is_plain = |voice: &Voice| (voice.spared, voice.types, voice.action) == (0, 0, 0);
+    Ok(parsed.patterns.is_empty() && parsed.addresses.is_empty() && parsed.voices.iter().all(is_plain))
+}
+
+fn parse_with(input: &Input, mut reader: Reader<'_>) -> Result<Parsed, CompileError> {
     let mut full = None;
     let read = read_input(input, &mut |name, bytes| {
         if full.is_none() {
@@ -166,31 +213,52 @@ fn read_input(input: &Input, sink: &mut dyn FnMut(&str, &[u8])) -> Result<(), Re
 }
 
 /// A source while it is read.
-struct Reader {
+struct Reader<'r> {
     parsed: Parsed,
     voices: HashMap<Voice, u16>,
     /// In the order of their numbers, from 1.
     spared: Vec<Vec<Name>>,
     plain: Option<(Voice, u16)>,
+    /// Only what is below these is wanted.
+    removals: Option<&'r Removals>,
 }
 
-impl Reader {
-    fn new(input: &Input) -> Self {
+impl<'r> Reader<'r> {
+    fn new(input: &Input, removals: Option<&'r Removals>) -> Self {
+        let own = input.source.category.as_ref();
+        let report = SourceReport { id: input.source.id.clone(), ..SourceReport::default() };
+        let locked = input.source.locked || own.is_some_and(CategoryId::is_locked);
+        let mut reader = Self::empty(report, input.source.trust == Trust::Core, locked);
+        reader.parsed.categories.extend(own.filter(|_| removals.is_none()).cloned());
+        Self { removals, ..reader }
+    }
+
+    fn empty(report: SourceReport, core: bool, locked: bool) -> Self {
         let parsed = Parsed {
             arena: Vec::new(),
             said: Vec::new(),
-            categories: input.source.category.iter().cloned().collect(),
+            categories: Vec::new(),
             voices: Vec::new(),
             types: Vec::new(),
             actions: Actions::new(),
             patterns: Vec::new(),
             addresses: Vec::new(),
             digest: [0; 32],
-            report: SourceReport { id: input.source.id.clone(), ..SourceReport::default() },
-            core: input.source.trust == Trust::Core,
-            locked: input.source.locked || input.source.category.as_ref().is_some_and(CategoryId::is_locked),
+            report,
+            core,
+            locked,
         };
-        Self { parsed, voices: HashMap::new(), spared: Vec::new(), plain: None }
+        Self { parsed, voices: HashMap::new(), spared: Vec::new(), plain: None, removals: None }
+    }
+
+    /// The number of a category.
+    fn category(&mut self, category: &CategoryId) -> Result<u16, &'static str> {
+        let known = self.parsed.categories.iter().position(|known| known == category);
+        let place = known.unwrap_or_else(|| {
+            self.parsed.categories.push(category.clone());
+            self.parsed.categories.len() - 1
+        });
+        u16::try_from(place).map_err(|_| "categories of one source")
     }
 
     /// Parses one file.
@@ -201,12 +269,16 @@ impl Reader {
         let mut report = std::mem::take(&mut self.parsed.report);
         let mut result = Ok(());
         for file in ListFile::all(&input.source, name, bytes, &mut report) {
-            let known = self.parsed.categories.iter().position(|known| known == file.category());
-            let category = known.unwrap_or_else(|| {
-                self.parsed.categories.push(file.category().clone());
-                self.parsed.categories.len() - 1
-            });
-            let Ok(category) = u16::try_from(category) else { return Err("categories of one source") };
+            if let Some(removals) = self.removals {
+                file.parse(&mut report, &mut |_, rule| {
+                    let taken = self.below(file.category(), &rule, removals);
+                    if result.is_ok() {
+                        result = taken;
+                    }
+                });
+                continue;
+            }
+            let category = self.category(file.category())?;
             let is_locked = input.source.locked || file.category().is_locked();
             file.parse(&mut report, &mut |line, rule| {
                 // What a locked category lists has no exceptions of any kind.
@@ -219,6 +291,20 @@ impl Reader {
         }
         self.parsed.report = report;
         result
+    }
+
+    /// Says once more what lies below a name that is taken out.
+    fn below(
+        &mut self,
+        category: &CategoryId,
+        rule: &Rule<'_>,
+        removals: &Removals,
+    ) -> Result<(), &'static str> {
+        let Subject::Name(name, reach) = rule.subject else { return Ok(()) };
+        let Some(level) = removals.above(category, name) else { return Ok(()) };
+        let category = self.category(&Stand::Again(level).id(category))?;
+        let feed = self.feed(Voice { category, spared: 0, types: 0, action: 0 })?;
+        self.say(name, feed, Marks::of(rule, reach))
     }
 
     fn rule(

@@ -15,7 +15,6 @@ pub(super) struct Tree<'g> {
     lines: Vec<Line>,
     /// Where each node's lines start; one more at the end.
     starts: Vec<u32>,
-    hashes: Vec<u64>,
     /// Where each bucket of hashes starts among the nodes.
     directory: Vec<u32>,
     shift: u32,
@@ -64,13 +63,11 @@ impl<'g> Tree<'g> {
         if !same {
             return Err(Stop::Collision);
         }
-        let hashes: Vec<u64> =
-            starts.iter().filter_map(|&start| lines.get(start as usize)).map(|line| line.hash).collect();
         starts.push(u32::try_from(lines.len()).unwrap_or(u32::MAX));
-        let bits = (hashes.len() / 4).max(2).ilog2();
-        let directory = directory_of(&hashes, 64 - bits);
+        let shift = 64 - (starts.len() / 4).max(2).ilog2();
         let mut tree =
-            Self { gathered, key, lines, starts, hashes, directory, shift: 64 - bits, parents: Vec::new() };
+            Self { gathered, key, lines, starts, directory: Vec::new(), shift, parents: Vec::new() };
+        tree.directory = directory_of((0..tree.len()).map(|node| tree.hash(node)), shift);
         tree.parents =
             (0..tree.len()).into_par_iter().map(|node| tree.find_parent(node)).collect::<Result<_, _>>()?;
         Ok(tree)
@@ -78,7 +75,7 @@ impl<'g> Tree<'g> {
 
     /// How many different names.
     pub(super) fn len(&self) -> usize {
-        self.hashes.len()
+        self.starts.len().saturating_sub(1)
     }
 
     /// The lines of a node.
@@ -96,12 +93,21 @@ impl<'g> Tree<'g> {
 
     /// The hash of a node's name.
     pub(super) fn hash(&self, node: usize) -> u64 {
-        self.hashes.get(node).copied().unwrap_or(self.key)
+        let first = self.starts.get(node).and_then(|&start| self.lines.get(start as usize));
+        first.map_or(self.key, |line| line.hash)
     }
 
-    /// The node with a hash that is known to be a node's.
-    pub(super) fn node_of(&self, hash: u64) -> usize {
-        self.bucket(hash).find(|&node| self.hash(node) == hash).unwrap_or(usize::MAX)
+    /// The name of so many last labels of a node's name.
+    pub(super) fn suffix(&self, node: usize, labels: usize) -> NameRef<'g> {
+        let name = self.name(node);
+        let starts = name.label_starts();
+        let at = starts.len().checked_sub(labels).and_then(|at| starts.get(at));
+        at.map_or(name, |&at| name.suffix_at(at))
+    }
+
+    /// Lets go what only [`parent`](Self::parent) needs.
+    pub(super) fn forget_parents(&mut self) {
+        self.parents = Vec::new();
     }
 
     /// A node's nearest listed ancestor.
@@ -166,7 +172,7 @@ impl<'g> Tree<'g> {
 }
 
 /// Where each bucket of sorted hashes starts, one more at the end.
-fn directory_of(hashes: &[u64], shift: u32) -> Vec<u32> {
+fn directory_of(hashes: impl Iterator<Item = u64>, shift: u32) -> Vec<u32> {
     let buckets = 1_usize << (64 - shift);
     let mut directory = vec![0_u32; buckets + 1];
     for hash in hashes {

@@ -18,7 +18,9 @@ use super::table::{Effects, Parts, RECORD, Tables, free_bits, start};
 use crate::category::{CATEGORIES_MAX, CategoryId};
 
 /// What an index file starts with.
-const MAGIC: Tag = *b"SGINDEX\n";
+pub(crate) const INDEX: Tag = *b"SGINDEX\n";
+/// What an overlay's file starts with.
+pub(crate) const OVERLAY: Tag = *b"SGOVERL\n";
 
 /// Key, and number of names.
 const HEAD: Tag = *b"head    ";
@@ -34,11 +36,18 @@ const EFFECTS: Tag = *b"effects ";
 const CATEGORIES: Tag = *b"categors";
 /// What it was compiled from, JSON.
 const SOURCES: Tag = *b"sources ";
+/// Of an overlay: the id of the index that it lies over.
+pub(crate) const BASE: Tag = *b"base    ";
+/// Of an overlay: hashes of names below which it opens a part again, sorted.
+pub(crate) const OPENERS: Tag = *b"openers ";
 
-/// Every tag that an index may have.
-const KNOWN: [Tag; 11] = {
+/// Every tag that a file may have.
+const KNOWN: [Tag; 13] = {
     let [meaning, patterns, answers, clients] = extras::TAGS;
-    [HEAD, BUCKETS, ENTRIES, STARTS, EFFECTS, CATEGORIES, SOURCES, meaning, patterns, answers, clients]
+    [
+        HEAD, BUCKETS, ENTRIES, STARTS, EFFECTS, CATEGORIES, SOURCES, meaning, patterns, answers, clients,
+        BASE, OPENERS,
+    ]
 };
 
 /// Bytes that are read before they are hashed.
@@ -84,15 +93,19 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Writes an index; the same parts give the same bytes.
+/// Writes an index, or an overlay with what only overlays have; the same parts give the same bytes.
 ///
 /// # Errors
 /// When the sources cannot be written as JSON.
-pub(crate) fn write(parts: &Parts) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn write(
+    parts: &Parts,
+    magic: Tag,
+    more: &[(Tag, Vec<u8>)],
+) -> Result<Vec<u8>, serde_json::Error> {
     let categories = serde_json::to_vec(&parts.categories)?;
     let sources = serde_json::to_vec(&parts.sources)?;
     let room = parts.records.len() * RECORD + parts.entries.len() * 8 + sources.len();
-    let mut writer = SectionWriter::new(MAGIC, room + parts.effect_words.len() * 8 + categories.len() + 4096);
+    let mut writer = SectionWriter::new(magic, room + parts.effect_words.len() * 8 + categories.len() + 4096);
     writer.section(HEAD, |out| {
         out.extend_from_slice(&parts.key.to_le_bytes());
         out.extend_from_slice(&parts.names.to_le_bytes());
@@ -104,6 +117,9 @@ pub(crate) fn write(parts: &Parts) -> Result<Vec<u8>, serde_json::Error> {
     writer.section(CATEGORIES, |out| out.extend(categories));
     writer.section(SOURCES, |out| out.extend(sources));
     parts.extras.write(&mut writer)?;
+    for (tag, bytes) in more {
+        writer.section(*tag, |out| out.extend_from_slice(bytes));
+    }
     Ok(writer.finish())
 }
 
@@ -111,8 +127,8 @@ pub(crate) fn write(parts: &Parts) -> Result<Vec<u8>, serde_json::Error> {
 ///
 /// # Errors
 /// [`IndexError`] for anything that [`write`] would not have written.
-pub(crate) fn read(bytes: Vec<u8>) -> Result<Tables, IndexError> {
-    let sections = Sections::read(bytes, MAGIC, &KNOWN)?;
+pub(crate) fn read(bytes: Vec<u8>, magic: Tag) -> Result<Tables, IndexError> {
+    let sections = Sections::read(bytes, magic, &KNOWN)?;
     let tables = Tables {
         effects: Effects {
             starts: numbers(sections.need(STARTS)?, u32::from_le_bytes)?,

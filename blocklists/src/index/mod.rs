@@ -9,13 +9,15 @@ pub(crate) mod effect;
 pub(crate) mod extras;
 mod file;
 pub(crate) mod hash;
+mod listing;
 pub(crate) mod meaning;
+mod over;
 pub(crate) mod sections;
 pub(crate) mod table;
 mod walk;
 
-use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -24,12 +26,14 @@ use crate::category::{CategoryId, CategorySet};
 use crate::name::NameRef;
 use crate::report::SourceReport;
 use crate::source::Source;
+pub use listing::Listing;
+use over::Over;
 use table::Tables;
 pub use walk::Probe;
-use walk::{Said, Walk, walk};
+use walk::{Said, WholeHash, walk};
 
 pub use action::{Record, Stored as EntryAction};
-pub(crate) use file::write;
+pub(crate) use file::{BASE, INDEX, OPENERS, OVERLAY, id_of, write};
 
 /// Why bytes are not a usable index.
 #[derive(Debug, Error)]
@@ -68,21 +72,6 @@ impl Found {
         Self { here: CategorySet::EMPTY, below: CategorySet::EMPTY, opens_below: false };
 }
 
-/// What an index has of one address; of most nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Listing(u32);
-
-impl Listing {
-    /// On no list.
-    pub const NOTHING: Self = Self(0);
-
-    /// Whether it is on any list.
-    #[must_use]
-    pub fn is_something(self) -> bool {
-        self.0 != 0
-    }
-}
-
 /// A source as the index was compiled from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexedSource {
@@ -94,10 +83,12 @@ pub struct IndexedSource {
     pub report: SourceReport,
 }
 
-/// The immutable compiled form of all sources.
+/// The immutable compiled form of all sources: one file, and over it a small one or none.
+#[derive(Clone)]
 pub struct Index {
     id: String,
-    tables: Tables,
+    tables: Arc<Tables>,
+    over: Option<Arc<Over>>,
 }
 
 impl Index {
@@ -106,13 +97,43 @@ impl Index {
     /// # Errors
     /// [`IndexError`] when it cannot be read, is damaged, or is of another version.
     pub fn load(path: &Path) -> Result<Self, IndexError> {
-        let (bytes, id) =
-            file::load(path).map_err(|error| IndexError::Unreadable { path: path.to_owned(), error })?;
-        let index = Self { id, tables: file::read(bytes)? };
-        if path.file_stem().and_then(|stem| stem.to_str()) != Some(&index.id) {
-            return Err(IndexError::Damaged("its bytes do not have the checksum in its name"));
-        }
-        Ok(index)
+        let (bytes, id) = load(path)?;
+        Ok(Self { id, tables: Arc::new(file::read(bytes, INDEX)?), over: None })
+    }
+
+    /// Reads an overlay's file, `<sha256 of its bytes>.ovl`, and lays it over this index. The big
+    /// tables are shared, an overlay that was there is left behind.
+    ///
+    /// # Errors
+    /// [`IndexError`] as for [`load`](Self::load), and when it was compiled for another index.
+    pub fn load_overlay(&self, path: &Path) -> Result<Self, IndexError> {
+        let (bytes, id) = load(path)?;
+        self.lay_over(id, bytes)
+    }
+
+    /// Lays an overlay over this index, from the bytes of its file.
+    ///
+    /// # Errors
+    /// [`IndexError`]; never a panic, whatever the bytes.
+    pub fn with_overlay(&self, bytes: &[u8]) -> Result<Self, IndexError> {
+        self.lay_over(id_of(bytes), bytes.to_vec())
+    }
+
+    fn lay_over(&self, id: String, bytes: Vec<u8>) -> Result<Self, IndexError> {
+        let over = Over::new(&self.tables, &self.id, id, file::read(bytes, OVERLAY)?)?;
+        Ok(Self { over: Some(Arc::new(over)), ..self.clone() })
+    }
+
+    /// The index alone.
+    #[must_use]
+    pub fn without_overlay(&self) -> Self {
+        Self { over: None, ..self.clone() }
+    }
+
+    /// SHA-256 of the overlay's bytes, in hex; `None` where there is none.
+    #[must_use]
+    pub fn overlay_id(&self) -> Option<&str> {
+        self.over.as_ref().map(|over| over.id.as_str())
     }
 
     /// Reads an index from bytes, every table bounds-checked.
@@ -120,16 +141,17 @@ impl Index {
     /// # Errors
     /// [`IndexError::Damaged`] or [`IndexError::OtherVersion`]; never a panic, whatever the bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, IndexError> {
-        Ok(Self { id: file::id_of(bytes), tables: file::read(bytes.to_vec())? })
+        let tables = Arc::new(file::read(bytes.to_vec(), INDEX)?);
+        Ok(Self { id: id_of(bytes), tables, over: None })
     }
 
     /// An index that lists nothing.
     #[must_use]
     pub fn empty() -> Self {
-        Self { id: String::new(), tables: Tables::empty() }
+        Self { id: String::new(), tables: Arc::new(Tables::empty()), over: None }
     }
 
-    /// SHA-256 of its bytes, in hex; empty for [`empty`](Self::empty).
+    /// SHA-256 of its bytes (without an overlay's), in hex; empty for [`empty`](Self::empty).
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -138,121 +160,52 @@ impl Index {
     /// Its categories, sorted by id; a category's number is its place here.
     #[must_use]
     pub fn categories(&self) -> &[CategoryId] {
-        &self.tables.categories
+        self.over.as_ref().map_or(&self.tables.categories, |over| &over.categories)
     }
 
     /// The number of a category; `None` when nothing feeds it.
     #[must_use]
     pub fn category_number(&self, category: &CategoryId) -> Option<u16> {
-        let place = self.tables.categories.binary_search(category).ok()?;
+        let place = self.categories().binary_search(category).ok()?;
         u16::try_from(place).ok()
     }
 
-    /// How many different names are listed.
+    /// How many different names are listed; those that the overlay lists too count twice.
     #[must_use]
     pub fn entries(&self) -> u64 {
-        self.tables.names
+        self.tables.names + self.over.as_ref().map_or(0, |over| over.tables.names)
     }
 
     /// Bytes it takes in memory.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.tables.bytes()
+        self.tables.bytes() + self.over.as_ref().map_or(0, |over| over.tables.bytes())
     }
 
-    /// What it was compiled from.
+    /// What it was compiled from: the sources of the index, then those of its overlay.
     #[must_use]
     pub fn sources(&self) -> &[IndexedSource] {
-        &self.tables.sources
+        self.over.as_ref().map_or(&self.tables.sources, |over| &over.sources)
+    }
+
+    /// The key under which names are hashed.
+    pub(crate) fn key(&self) -> u64 {
+        self.tables.key
     }
 
     /// What is listed of a name, for questions of one type over UDP. No allocation; time grows with
     /// listed ancestors, not with labels.
     #[must_use]
     pub fn find(&self, name: NameRef<'_>, rtype: u16) -> Found {
-        self.find_probed(name, rtype, false, &Probe::none(self.tables.key))
+        self.find_over(name, rtype, false)
     }
 
     /// The same over UDP, or over a stream (TCP).
     #[must_use]
     pub fn find_over(&self, name: NameRef<'_>, rtype: u16, stream: bool) -> Found {
-        self.find_probed(name, rtype, stream, &Probe::none(self.tables.key))
-    }
-
-    /// How the entries that put a name in a category want a block by it answered: a number for
-    /// [`action`](Self::action). `None` when they leave it to the policy.
-    #[must_use]
-    pub fn action_of(&self, name: NameRef<'_>, rtype: u16, stream: bool, category: u16) -> Option<u16> {
-        self.tables.extras.action(
-            name,
-            rtype,
-            stream,
-            &self.listed(name, &Probe::none(self.tables.key)),
-            category,
-        )
-    }
-
-    /// The action of a number.
-    #[must_use]
-    pub fn action(&self, number: u16) -> Option<&EntryAction> {
-        self.tables.extras.meaning.actions.get(usize::from(number))
-    }
-
-    /// Whether some entry wants to be asked over TCP, and so says nothing there.
-    #[must_use]
-    pub fn has_tcp_only(&self) -> bool {
-        self.tables.extras.meaning.actions.contains(&EntryAction::TcpOnly)
-    }
-
-    /// What lists have of an address of an answer.
-    #[must_use]
-    pub fn answer_listing(&self, address: IpAddr) -> Listing {
-        Listing(self.tables.extras.answers.set_of(address))
-    }
-
-    /// What lists have of a client's address; the same for all its questions.
-    #[must_use]
-    pub fn client_listing(&self, address: IpAddr) -> Listing {
-        Listing(self.tables.extras.clients.set_of(address))
-    }
-
-    /// The categories of an answer's address.
-    #[must_use]
-    pub fn addresses_of(&self, address: IpAddr) -> CategorySet {
-        let answers = &self.tables.extras.answers;
-        answers.categories(answers.set_of(address))
-    }
-
-    /// The categories that a client's address adds to whatever it asks for.
-    #[must_use]
-    pub fn clients_of(&self, address: IpAddr) -> CategorySet {
-        self.client_categories(self.client_listing(address))
-    }
-
-    /// The categories of a client's listing.
-    #[must_use]
-    pub fn client_categories(&self, listing: Listing) -> CategorySet {
-        self.tables.extras.clients.categories(listing.0)
-    }
-
-    /// The categories of an answer's listing.
-    #[must_use]
-    pub fn answer_categories(&self, listing: Listing) -> CategorySet {
-        self.tables.extras.answers.categories(listing.0)
-    }
-
-    /// How a listed address wants a block by a category answered, as in
-    /// [`action_of`](Self::action_of): `client` says of which kind the listing is.
-    #[must_use]
-    pub fn address_action(&self, listing: Listing, client: bool, category: u16) -> Option<u16> {
-        let addresses = if client { &self.tables.extras.clients } else { &self.tables.extras.answers };
-        let actions = &addresses.listed(listing.0)?.actions;
-        actions.iter().find(|(of, _)| *of == category).map(|(_, action)| *action)
-    }
-
-    /// All addresses of answers, for exports.
-    pub(crate) fn answers(&self) -> &crate::addresses::Addresses {
-        &self.tables.extras.answers
+        // Hashes are computed as the walk goes, or once for two walks.
+        let probe = if self.over.is_some() { self.probe(name) } else { Probe::none(self.tables.key) };
+        self.find_probed(name, rtype, stream, &probe)
     }
 
     /// The hashes that looking a name up needs, to be carried from [`warm`](Self::warm) to
@@ -272,6 +225,7 @@ impl Index {
             sum ^= self.tables.touch_record(hash);
         }
         std::hint::black_box(sum);
+        // The overlay needs none of this: it is small and always near.
         for &hash in hashes() {
             sum ^= self.tables.touch_entries(hash);
         }
@@ -284,24 +238,35 @@ impl Index {
     /// name hashed anew; one of another name is the caller's mistake.
     #[must_use]
     pub fn find_probed(&self, name: NameRef<'_>, rtype: u16, stream: bool, probe: &Probe) -> Found {
-        let found = self.listed(name, probe);
-        if self.tables.extras.may_change(&found) {
-            return self.tables.extras.resolve(name, rtype, stream, &found);
-        }
-        found
+        let base = self.listed(name, probe);
+        let base = match self.tables.extras.may_change(&base) {
+            true => self.tables.extras.resolve(name, rtype, stream, &base),
+            false => base,
+        };
+        let Some(over) = &self.over else { return base };
+        // An overlay holds neither marks nor patterns: what needs them is the index's.
+        let (own, whole): (Option<Said>, WholeHash) = walk(&over.tables, name, probe);
+        over.unite(base, own, whole)
     }
 
-    /// What the table says, marks and all.
+    /// What the big table says, marks and all.
     #[inline]
     fn listed(&self, name: NameRef<'_>, probe: &Probe) -> Found {
-        let starts = name.label_starts();
-        let mut base = Walk::new(&self.tables, &self.tables.effects);
-        walk(name, &starts, self.tables.key, probe, &mut base, None);
-        match base.said(name.wire(), &starts) {
+        match walk(&self.tables, name, probe).0 {
             Some(Said { here, below, opens_below }) => Found { here, below, opens_below },
             None => Found::NOTHING,
         }
     }
+}
+
+/// Reads a file and its SHA-256, which its name must be.
+fn load(path: &Path) -> Result<(Vec<u8>, String), IndexError> {
+    let (bytes, id) =
+        file::load(path).map_err(|error| IndexError::Unreadable { path: path.to_owned(), error })?;
+    if path.file_stem().and_then(|stem| stem.to_str()) != Some(&id) {
+        return Err(IndexError::Damaged("its bytes do not have the checksum in its name"));
+    }
+    Ok((bytes, id))
 }
 
 impl std::fmt::Debug for Index {

@@ -233,21 +233,34 @@ pub(crate) struct RecordBuilder {
     buckets: u32,
     records: Vec<[u8; RECORD]>,
     entries: Vec<u64>,
+    /// The first bucket of which it is not known yet where its entries start.
+    next: usize,
 }
 
 impl RecordBuilder {
-    /// Places sorted hashes with their effects in buckets.
-    pub(crate) fn new(buckets: u32, sorted: &[(u64, u32)]) -> Self {
-        let mut records = vec![[0; RECORD]; buckets as usize + 1];
-        let mut entries = Vec::with_capacity(sorted.len());
-        let mut next = 0;
-        for &(hash, effect) in sorted {
-            let place = Place::of(hash, buckets);
-            close(&mut records, &mut next, place.bucket, entries.len());
-            entries.push(place.rest & !free_bits(buckets) | u64::from(effect));
+    /// Room for so many entries.
+    pub(crate) fn new(buckets: u32, entries: usize) -> Self {
+        let records = vec![[0; RECORD]; buckets as usize + 1];
+        Self { buckets, records, entries: Vec::with_capacity(entries), next: 0 }
+    }
+
+    /// Adds an entry; hashes come in rising order.
+    pub(crate) fn push(&mut self, hash: u64, effect: u32) {
+        let place = Place::of(hash, self.buckets);
+        self.start_buckets(place.bucket);
+        self.entries.push(place.rest & !free_bits(self.buckets) | u64::from(effect));
+    }
+
+    /// Notes for every bucket up to and including this one that its entries start here.
+    fn start_buckets(&mut self, last: usize) {
+        // There are at most as many entries as `buckets_for` allows.
+        let at = u32::try_from(self.entries.len()).unwrap_or(u32::MAX).to_le_bytes();
+        while self.next <= last {
+            if let Some(start) = self.records.get_mut(self.next).and_then(|record| record.first_chunk_mut()) {
+                *start = at;
+            }
+            self.next += 1;
         }
-        close(&mut records, &mut next, buckets as usize, entries.len());
-        Self { buckets, records, entries }
     }
 
     /// Lets a hash pass.
@@ -262,19 +275,9 @@ impl RecordBuilder {
     }
 
     /// Records and entries.
-    pub(crate) fn finish(self) -> (Vec<[u8; RECORD]>, Vec<u64>) {
+    pub(crate) fn finish(mut self) -> (Vec<[u8; RECORD]>, Vec<u64>) {
+        self.start_buckets(self.buckets as usize);
         (self.records, self.entries)
-    }
-}
-
-/// Notes for every bucket up to and including this one that its entries start here.
-fn close(records: &mut [[u8; RECORD]], next: &mut usize, bucket: usize, at: usize) {
-    let at = u32::try_from(at).unwrap_or(u32::MAX).to_le_bytes();
-    while *next <= bucket {
-        if let Some(start) = records.get_mut(*next).and_then(|record| record.first_chunk_mut()) {
-            *start = at;
-        }
-        *next += 1;
     }
 }
 

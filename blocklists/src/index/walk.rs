@@ -1,11 +1,11 @@
-//! The walk over one name's suffixes, from the right, through the layers of an index.
+//! The walk over one name's suffixes, from the right, through one compiled file.
 //!
-//! A layer is what one compiled file says. Several layers are walked at once, so that the hashes of
-//! a name are computed once; each comes to a result of its own, and who called unites them.
+//! An index and its overlay are walked one after the other with the same hashes; who called unites
+//! what they say.
 
 use super::effect::{Asked, Effect};
 use super::hash::prepend;
-use super::table::{Effects, Entry, Tables};
+use super::table::{Entry, Tables};
 use crate::category::CategorySet;
 use crate::name::NameRef;
 
@@ -55,93 +55,60 @@ fn label_at(wire: &[u8], start: u8) -> &[u8] {
     wire.get(start + 1..start + 1 + length).unwrap_or(&[])
 }
 
-/// The way through one layer so far.
-pub(super) struct Walk<'a> {
-    tables: &'a Tables,
-    effects: &'a Effects,
-    /// What the last entry met inherits.
-    inherited: CategorySet,
-    /// That entry, and the number of labels left of it.
-    last: Option<(Effect<'a>, usize)>,
-    /// Whether something may be listed at or below the suffix reached.
-    open: bool,
-}
-
-/// What one layer says of a name.
+/// What one file says of a name.
+#[derive(Clone, Copy)]
 pub(super) struct Said {
     pub(super) here: CategorySet,
     pub(super) below: CategorySet,
     pub(super) opens_below: bool,
 }
 
-impl<'a> Walk<'a> {
-    /// Starts at the root.
-    #[inline]
-    pub(super) fn new(tables: &'a Tables, effects: &'a Effects) -> Self {
-        Self { tables, effects, inherited: CategorySet::EMPTY, last: None, open: true }
-    }
+/// The hash of a whole name, where the file may say something of it or of names below it.
+pub(super) type WholeHash = Option<u64>;
 
-    /// One label to the left; whether it may be worth going on.
-    #[inline]
-    fn step(&mut self, hash: u64, labels_left: usize) -> bool {
-        if !self.open {
-            return false;
-        }
-        match self.tables.look_up(hash) {
-            Entry::Nothing => self.open = false,
-            Entry::Passed => {}
-            Entry::Effect(number) => {
-                if let Some(effect) = self.effects.get(number)
-                    && let Some((above, _)) = self.last.replace((effect, labels_left))
-                {
-                    above.apply(Asked::Below, &mut self.inherited);
-                }
-            }
-        }
-        self.open
-    }
-
-    /// What was found of the name; `None` when it and all above it are on no list.
-    #[inline]
-    pub(super) fn said(&self, wire: &[u8], starts: &[u8]) -> Option<Said> {
-        let (effect, labels_left) = self.last?;
-        let asked = match labels_left {
-            0 => Asked::Here,
-            _ if is_service_prefix(wire, starts, labels_left) => Asked::Service,
-            _ => Asked::Below,
-        };
-        let (mut here, mut below) = (self.inherited, self.inherited);
-        effect.apply(asked, &mut here);
-        effect.apply(Asked::Below, &mut below);
-        Some(Said { here, below, opens_below: labels_left == 0 && effect.opens_below() })
-    }
-}
-
-/// Walks a name through one or two layers that share a key; `starts` are its labels'.
+/// Walks a name from the right, to its first suffix at and below which nothing is listed. The first
+/// result is `None` when it and all above it are on no list.
 #[inline]
-pub(super) fn walk(
-    name: NameRef<'_>,
-    starts: &[u8],
-    key: u64,
-    probe: &Probe,
-    base: &mut Walk<'_>,
-    mut overlay: Option<&mut Walk<'_>>,
-) {
-    let known = probe.hashes(key);
-    let mut hash = key;
+pub(super) fn walk(tables: &Tables, name: NameRef<'_>, probe: &Probe) -> (Option<Said>, WholeHash) {
+    let starts = name.label_starts();
+    let known = probe.hashes(tables.key);
+    let mut hash = tables.key;
+    // What the last entry met inherits, and that entry with the number of labels left of it.
+    let mut inherited = CategorySet::EMPTY;
+    let mut last: Option<(Effect<'_>, usize)> = None;
+    let mut whole = None;
     for (place, (labels_left, &start)) in starts.iter().enumerate().rev().enumerate() {
         hash = match known.get(place) {
             Some(&known) => known,
             None => prepend(hash, label_at(name.wire(), start)),
         };
-        let mut goes_on = base.step(hash, labels_left);
-        if let Some(overlay) = &mut overlay {
-            goes_on |= overlay.step(hash, labels_left);
+        match tables.look_up(hash) {
+            Entry::Nothing => break,
+            Entry::Passed => {}
+            Entry::Effect(number) => {
+                if let Some(effect) = tables.effects.get(number)
+                    && let Some((above, _)) = last.replace((effect, labels_left))
+                {
+                    above.apply(Asked::Below, &mut inherited);
+                }
+            }
         }
-        if !goes_on {
-            return;
+        if labels_left == 0 {
+            whole = Some(hash);
         }
     }
+    let said = last.map(|(effect, labels_left)| {
+        let asked = match labels_left {
+            0 => Asked::Here,
+            _ if is_service_prefix(name.wire(), &starts, labels_left) => Asked::Service,
+            _ => Asked::Below,
+        };
+        let (mut here, mut below) = (inherited, inherited);
+        effect.apply(asked, &mut here);
+        effect.apply(Asked::Below, &mut below);
+        Said { here, below, opens_below: labels_left == 0 && effect.opens_below() }
+    });
+    (said, whole)
 }
 
 /// Whether the leftmost `count` labels all start with an underscore.

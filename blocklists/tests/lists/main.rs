@@ -6,6 +6,7 @@ mod damage;
 mod kinds;
 mod matching;
 mod naive;
+mod overlay;
 mod stories;
 
 use std::collections::BTreeMap;
@@ -34,12 +35,17 @@ fn source(id: &str, category: &str, format: Format) -> Source {
 
 /// Compiles sources whose copies stand in a folder.
 fn compiled(copies: &Path, sources: &[Source]) -> Compiled {
+    compile(&inputs(copies, sources)).unwrap()
+}
+
+/// Sources with their copies in a folder.
+fn inputs(copies: &Path, sources: &[Source]) -> Vec<Input> {
     let input = |source: &Source| Input {
         source: source.clone(),
         copy: copies.join(&source.id),
         copy_name: source.id.clone(),
     };
-    compile(&sources.iter().map(input).collect::<Vec<_>>()).unwrap()
+    sources.iter().map(input).collect()
 }
 
 /// The categories of a set, by id.

@@ -13,19 +13,19 @@ use crate::naive::{self, Line, List, Reach};
 use crate::{compiled, ids, source};
 
 /// A small world: its names meet above, below and beside each other all the time.
-const LABELS: [&str; 4] = ["a", "b", "_s", "_t"];
-const TOPS: [&str; 2] = ["x", "y"];
-const CATEGORIES: [&str; 4] = ["games", "adult", "malware", "illegal/other"];
+pub const LABELS: [&str; 4] = ["a", "b", "_s", "_t"];
+pub const TOPS: [&str; 2] = ["x", "y"];
+pub const CATEGORIES: [&str; 4] = ["games", "adult", "malware", "illegal/other"];
 
-fn name() -> impl Strategy<Value = Vec<&'static str>> {
+pub fn name() -> impl Strategy<Value = Vec<&'static str>> {
     (prop::collection::vec(prop::sample::select(&LABELS[..]), 0..4), prop::sample::select(&TOPS[..]))
         .prop_map(|(labels, top)| [labels, vec![top]].concat())
 }
 
 #[derive(Debug, Clone)]
-struct Written {
-    source: Source,
-    list: List,
+pub struct Written {
+    pub source: Source,
+    pub list: List,
 }
 
 fn trust() -> impl Strategy<Value = Trust> {
@@ -37,7 +37,7 @@ fn span() -> impl Strategy<Value = Option<Span>> {
 }
 
 /// A source with what its format can say.
-fn written() -> impl Strategy<Value = Written> {
+pub fn written() -> impl Strategy<Value = Written> {
     let format = prop::sample::select(vec![
         Format::Domains,
         Format::Hosts,
@@ -124,7 +124,7 @@ fn text(format: Format, plain: Span, line: &Line) -> String {
     }
 }
 
-fn write(copies: &Path, written: &Written) {
+pub fn write(copies: &Path, written: &Written) {
     let plain = written.source.span.unwrap_or(written.source.format.span());
     let mut files = std::collections::BTreeMap::<String, String>::new();
     files.entry(String::new()).or_default();
@@ -145,7 +145,7 @@ fn write(copies: &Path, written: &Written) {
 }
 
 /// Every name of the small world with up to four labels, one more below, and one service label.
-fn questions() -> Vec<Vec<&'static str>> {
+pub fn questions() -> Vec<Vec<&'static str>> {
     let mut all: Vec<Vec<&'static str>> = TOPS.iter().map(|&top| vec![top]).collect();
     let mut last = all.clone();
     for _ in 0..4 {

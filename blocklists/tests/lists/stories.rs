@@ -206,3 +206,25 @@ fn the_services_catalogue_is_a_source_with_evidence() {
     let line = starter_text(blocklists::services::FILE).unwrap().lines().nth(found[0].line as usize - 1);
     assert!(line.unwrap().starts_with("netflix\t"), "{found:?}");
 }
+
+#[test]
+fn the_same_lists_give_the_same_bytes_however_many_threads_compile_them() {
+    let copies = tempfile::tempdir().unwrap();
+    let lists = ["games", "adult", "ads"].map(|category| {
+        let line = |number: u32| match number % 5 {
+            0 => format!("||n{number}.example^\n"),
+            1 => format!("@@||a.n{}.example^\n", number / 5 * 5),
+            2 => format!("||b.n{}.example^\n", number / 3 * 3),
+            3 => format!("|_s.n{number}.example^\n"),
+            _ => format!("||n{number}.{category}.example^$important\n"),
+        };
+        std::fs::write(copies.path().join(category), (0..20_000).map(line).collect::<String>()).unwrap();
+        source(category, category, Format::Adblock)
+    });
+    let by = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| compiled(copies.path(), &lists).bytes)
+    };
+    let one = by(1);
+    assert!(one == by(2) && one == by(7));
+}

@@ -78,6 +78,9 @@ pub struct Written {
     /// Approved lists.
     #[serde(default)]
     pub approved: Vec<WrittenApproved>,
+    /// Names that lists have wrong.
+    #[serde(default)]
+    pub correction: Vec<WrittenCorrection>,
     /// Sites that must work.
     #[serde(default)]
     pub essentials: WrittenEssentials,
@@ -171,6 +174,30 @@ pub struct WrittenApproved {
     pub clears: Vec<Text>,
     /// The policies in which it does.
     pub policies: Vec<Text>,
+}
+
+/// `[[correction]]`: a name that lists have in a category and should not, or the other way round.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenCorrection {
+    /// The name and everything below, or `=name` for this name only.
+    pub name: Text,
+    /// The category.
+    pub category: Text,
+    /// Out of it or into it.
+    pub action: CorrectionWord,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// What a correction does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CorrectionWord {
+    /// Takes the name out of the category.
+    Remove,
+    /// Puts the name into it.
+    Add,
 }
 
 /// `[essentials]`.

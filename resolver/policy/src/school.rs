@@ -2,6 +2,7 @@
 //! and address read. A value of this type is valid by construction.
 
 mod build;
+mod corrections;
 mod identities;
 pub mod policies;
 mod resolve;
@@ -12,6 +13,7 @@ use std::path::Path;
 
 use blocklists::category::CategoryId;
 use blocklists::name::NameRef;
+use blocklists::overlay::Correction;
 use blocklists::services;
 use blocklists::source::Source;
 use blocklists::upkeep::Upkeep;
@@ -34,6 +36,7 @@ pub struct School {
     pub(crate) timezone: Option<String>,
     pub(crate) categories: BTreeMap<CategoryId, Declared>,
     pub(crate) approved: Vec<Approved>,
+    pub(crate) corrections: Vec<Correction>,
     pub(crate) essentials: Vec<Covered>,
     pub(crate) policies: Vec<Policy>,
     pub(crate) rules: Vec<Rule>,
@@ -155,6 +158,12 @@ impl School {
     #[must_use]
     pub fn approved(&self) -> &[Approved] {
         &self.approved
+    }
+
+    /// Names taken out of categories and into them, against what lists say: for the index's overlay.
+    #[must_use]
+    pub fn corrections(&self) -> &[Correction] {
+        &self.corrections
     }
 
     /// The policy of a number; `unknown` for a number that is none.

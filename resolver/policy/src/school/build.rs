@@ -12,6 +12,7 @@ use blocklists::services;
 use blocklists::source::{Format, Location, Source, Span};
 use blocklists::starter::starter_sources;
 
+use super::corrections;
 use super::identities::{self, Numbers, number, numbered};
 use super::resolve::{self, Resolved};
 use super::{Approved, Declared, School, is_public_suffix, upkeep};
@@ -40,6 +41,7 @@ pub(super) fn school(
     }
     let Resolved { policies, rules, numbers } = resolve::policies(document, &categories, &mut warnings)?;
     let essentials = essentials(document)?;
+    let corrections = corrections::corrections(document, &categories)?;
     let approved = approved(document, base, read, &categories, &numbers, &mut warnings)?;
     let (networks, network_numbers) = identities::networks(document, &numbers)?;
     if networks.is_empty() {
@@ -57,6 +59,7 @@ pub(super) fn school(
         timezone: document.written.timezone.as_ref().map(|zone| zone.get_ref().clone()),
         categories,
         approved,
+        corrections,
         essentials,
         policies,
         rules,

@@ -72,3 +72,24 @@ fn an_approved_list_with_bad_lines_opens_the_good_ones_and_says_so() {
         "a.txt, line 3: no name to approve: the name has a character that host names do not have"
     );
 }
+
+#[test]
+fn corrections_are_for_all_policies_at_once() {
+    let toml = "[[correction]]\nname = \"maths.example\"\ncategory = \"games\"\naction = \"remove\"\nreason = \"times tables\"\n\
+        [[correction]]\nname = \"=new.example\"\ncategory = \"illegal/csam\"\naction = \"add\"\n\
+        [[correction]]\nname = \"=maths.example\"\ncategory = \"games\"\naction = \"add\"\n";
+    let (school, _) = school(toml, &[], &[]);
+    let said: Vec<_> = school
+        .corrections()
+        .iter()
+        .map(|one| (one.name.to_string(), one.exact, one.category.to_string(), one.into))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("maths.example".to_owned(), false, "games".to_owned(), false),
+            ("new.example".to_owned(), true, "illegal/csam".to_owned(), true),
+            ("maths.example".to_owned(), true, "games".to_owned(), true),
+        ]
+    );
+}
