@@ -49,7 +49,9 @@ pub fn run(folder: &Path, sizes: &[usize]) -> Outcome<ExitCode> {
         let asked = child(&["growth-look-up".as_ref(), temporary.path(), folder])?;
         println!("| {size} | {compiled} | {asked} |");
     }
-    println!("\nAims at 10,000,000 names: open 300 ms, RSS 120 MiB, 10 B a name, 350 ns a listed name warmed.");
+    println!(
+        "\nAims at 10,000,000 names: open 300 ms, RSS 120 MiB, 10 B a name, 350 ns a listed name warmed."
+    );
     Ok(ExitCode::SUCCESS)
 }
 

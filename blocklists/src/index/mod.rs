@@ -25,7 +25,7 @@ use crate::source::Source;
 use over::Over;
 use table::Tables;
 pub use walk::Probe;
-use walk::{Said, walk};
+use walk::walk;
 
 pub(crate) use file::{BASE, INDEX, OPENERS, OVERLAY, id_of, write};
 
@@ -224,18 +224,15 @@ impl Index {
     /// the name hashed anew; one of another name is the caller's mistake.
     #[must_use]
     pub fn find_probed(&self, name: NameRef<'_>, probe: &Probe) -> Found {
-        let said = match &self.over {
-            None => walk(&self.tables, name, probe).0,
-            Some(over) => {
-                let (own, whole) = walk(&over.tables, name, probe);
-                match (walk(&self.tables, name, probe).0, own) {
-                    (None, None) => None,
-                    (base, own) => Some(over.unite(base, own, whole)),
-                }
-            }
-        };
-        let Some(Said { here, below, opens_below }) = said else { return Found::NOTHING };
-        Found { here, below, opens_below }
+        let mut found = Found::NOTHING;
+        let (listed, _) = walk(&self.tables, name, probe, &mut found);
+        let Some(over) = &self.over else { return found };
+        let mut own = Found::NOTHING;
+        let (listed_over, whole) = walk(&over.tables, name, probe, &mut own);
+        match (listed, listed_over) {
+            (false, false) => found,
+            (_, listed_over) => over.unite(&found, listed_over.then_some(&own), whole),
+        }
     }
 }
 

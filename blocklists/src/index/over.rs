@@ -8,8 +8,8 @@
 use super::file::{BASE, OPENERS};
 use super::sections::numbers;
 use super::table::Tables;
-use super::walk::{Said, WholeHash};
-use super::{IndexError, IndexedSource};
+use super::walk::WholeHash;
+use super::{Found, IndexError, IndexedSource};
 use crate::category::{CATEGORIES_MAX, CategoryId, CategorySet, Stand};
 
 /// What an overlay's own category number stands for.
@@ -77,21 +77,17 @@ impl Over {
         Ok(Self { id, tables, sources, strict, base_numbers, meanings, openers, categories })
     }
 
-    /// What base and overlay say together; `whole` is what the overlay's walk gave.
-    pub(super) fn unite(&self, base: Option<Said>, own: Option<Said>, whole: WholeHash) -> Said {
-        let base = base.unwrap_or(Said::NOTHING);
-        let opens = base.opens_below || whole.is_some_and(|hash| self.openers.binary_search(&hash).is_ok());
-        let Some(own) = own else {
-            return Said {
-                here: self.of_base(&base.here),
-                below: self.of_base(&base.below),
-                opens_below: opens,
-            };
-        };
-        Said {
-            here: self.join(self.of_base(&base.here), &own.here),
-            below: self.join(self.of_base(&base.below), &own.below),
-            opens_below: opens,
+    /// What base and overlay say together; `own` is what the overlay says, if anything, and `whole`
+    /// what its walk gave.
+    pub(super) fn unite(&self, base: &Found, own: Option<&Found>, whole: WholeHash) -> Found {
+        let opens_below =
+            base.opens_below || whole.is_some_and(|hash| self.openers.binary_search(&hash).is_ok());
+        let (here, below) = (self.of_base(&base.here), self.of_base(&base.below));
+        match own {
+            None => Found { here, below, opens_below },
+            Some(own) => {
+                Found { here: self.join(here, &own.here), below: self.join(below, &own.below), opens_below }
+            }
         }
     }
 
