@@ -36,9 +36,9 @@ pub fn run(folder: &Path, sizes: &[usize]) -> Outcome<ExitCode> {
         look_up::BATCH
     );
     println!(
-        "| names | compile s | child's peak MiB | file MiB | B a name | open ms | RSS MiB | listed ns | warmed ns | unlisted ns | warmed ns | mixed ns | warmed ns |"
+        "| names | compile s | child's peak MiB | file MiB | B a name | open ms | RSS MiB | listed ns | warmed ns | unlisted ns | warmed ns | mixed ns | warmed ns | overlay of 10,000 names ms | a correction ms |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for &size in if sizes.is_empty() { &SIZES[..] } else { sizes } {
         let temporary = tempfile::tempdir()?;
         let sources = CATEGORIES.map(|category| temporary.path().join(category));

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use blocklists::category::CategoryId;
 use blocklists::index::Index;
 use blocklists::name::Name;
+use blocklists::overlay::{Correction, compile_overlay};
 
 use crate::random::Random;
 use crate::{Outcome, lists, machine};
@@ -15,6 +17,8 @@ use crate::{Outcome, lists, machine};
 pub const RUNS: usize = 7;
 /// Names of a receive batch.
 pub const BATCH: usize = 64;
+/// Lines of the small source.
+const SMALL: usize = 10_000;
 /// Names of each kind that are asked.
 const ASKED: usize = 200_000;
 
@@ -60,8 +64,30 @@ pub fn look_up_here(folder: &Path, data: &Path) -> Outcome<ExitCode> {
         });
         print!(" | {each:.0} | {warmed:.0}");
     }
-    println!();
+    let (small, correction) = overlays(folder, &index, &listed)?;
+    println!(" | {small:.0} | {correction:.0}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Milliseconds for an overlay with a small source, and for one with a correction of a listed name.
+fn overlays(folder: &Path, index: &Index, listed: &[Name]) -> Outcome<(f64, f64)> {
+    let names: Vec<String> = (0..SMALL).map(|number| format!("n{number}.small.example")).collect();
+    std::fs::write(folder.join("small"), names.join("\n"))?;
+    let mut small = super::input(folder, "small");
+    small.source.category = CategoryId::new("games");
+    let category = CategoryId::new("gambling").ok_or("gambling is a category")?;
+    let name = listed.first().ok_or("no listed name")?.clone();
+    let out = Correction { name, exact: false, category, into: false };
+    let (mut without, mut with) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..3 {
+        let started = Instant::now();
+        black_box(compile_overlay(index, folder, std::slice::from_ref(&small), &[])?);
+        without = without.min(started.elapsed().as_secs_f64() * 1e3);
+        let started = Instant::now();
+        black_box(compile_overlay(index, folder, &[], std::slice::from_ref(&out))?);
+        with = with.min(started.elapsed().as_secs_f64() * 1e3);
+    }
+    Ok((without, with))
 }
 
 /// Names in an order that no cache foresees.

@@ -30,7 +30,7 @@ pub use listing::Listing;
 use over::Over;
 use table::Tables;
 pub use walk::Probe;
-use walk::{Said, WholeHash, walk};
+use walk::walk;
 
 pub use action::{Record, Stored as EntryAction};
 pub(crate) use file::{BASE, INDEX, OPENERS, OVERLAY, id_of, write};
@@ -238,24 +238,26 @@ impl Index {
     /// name hashed anew; one of another name is the caller's mistake.
     #[must_use]
     pub fn find_probed(&self, name: NameRef<'_>, rtype: u16, stream: bool, probe: &Probe) -> Found {
-        let base = self.listed(name, probe);
-        let base = match self.tables.extras.may_change(&base) {
-            true => self.tables.extras.resolve(name, rtype, stream, &base),
-            false => base,
-        };
+        let mut base = Found::NOTHING;
+        let (listed, _) = walk(&self.tables, name, probe, &mut base);
+        if self.tables.extras.may_change(&base) {
+            base = self.tables.extras.resolve(name, rtype, stream, &base);
+        }
         let Some(over) = &self.over else { return base };
         // An overlay holds neither marks nor patterns: what needs them is the index's.
-        let (own, whole): (Option<Said>, WholeHash) = walk(&over.tables, name, probe);
-        over.unite(base, own, whole)
+        let mut own = Found::NOTHING;
+        let (listed_over, whole) = walk(&over.tables, name, probe, &mut own);
+        match (listed || !base.here.is_empty(), listed_over) {
+            (false, false) => base,
+            (_, listed_over) => over.unite(&base, listed_over.then_some(&own), whole),
+        }
     }
 
     /// What the big table says, marks and all.
-    #[inline]
     fn listed(&self, name: NameRef<'_>, probe: &Probe) -> Found {
-        match walk(&self.tables, name, probe).0 {
-            Some(Said { here, below, opens_below }) => Found { here, below, opens_below },
-            None => Found::NOTHING,
-        }
+        let mut found = Found::NOTHING;
+        walk(&self.tables, name, probe, &mut found);
+        found
     }
 }
 

@@ -8,7 +8,7 @@
 use super::file::{BASE, OPENERS};
 use super::sections::numbers;
 use super::table::Tables;
-use super::walk::{Said, WholeHash};
+use super::walk::WholeHash;
 use super::{Found, IndexError, IndexedSource};
 use crate::category::{CATEGORIES_MAX, CategoryId, CategorySet, Stand};
 
@@ -77,17 +77,17 @@ impl Over {
         Ok(Self { id, tables, sources, strict, base_numbers, meanings, openers, categories })
     }
 
-    /// What base and overlay say together; `whole` is what the overlay's walk gave.
-    pub(super) fn unite(&self, base: Found, own: Option<Said>, whole: WholeHash) -> Found {
-        let opens = base.opens_below || whole.is_some_and(|hash| self.openers.binary_search(&hash).is_ok());
+    /// What base and overlay say together; `own` is what the overlay says, if anything, and `whole`
+    /// what its walk gave.
+    pub(super) fn unite(&self, base: &Found, own: Option<&Found>, whole: WholeHash) -> Found {
+        let opens_below =
+            base.opens_below || whole.is_some_and(|hash| self.openers.binary_search(&hash).is_ok());
         let (here, below) = (self.of_base(&base.here), self.of_base(&base.below));
         match own {
-            None => Found { here, below, opens_below: opens },
-            Some(own) => Found {
-                here: self.join(here, &own.here),
-                below: self.join(below, &own.below),
-                opens_below: opens,
-            },
+            None => Found { here, below, opens_below },
+            Some(own) => {
+                Found { here: self.join(here, &own.here), below: self.join(below, &own.below), opens_below }
+            }
         }
     }
 

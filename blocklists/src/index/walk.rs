@@ -3,14 +3,14 @@
 //! An index and its overlay are walked one after the other with the same hashes; who called unites
 //! what they say.
 
+use super::Found;
 use super::effect::{Asked, Effect};
 use super::hash::prepend;
 use super::table::{Entry, Tables};
-use crate::category::CategorySet;
 use crate::name::NameRef;
 
 /// Suffixes of which a [`Probe`] remembers the hashes; few names of the real world have more labels.
-const PROBED: usize = 4;
+const PROBED: usize = 3;
 
 /// The hashes of a name's rightmost suffixes under one index's key, computed once.
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,26 +55,24 @@ fn label_at(wire: &[u8], start: u8) -> &[u8] {
     wire.get(start + 1..start + 1 + length).unwrap_or(&[])
 }
 
-/// What one file says of a name.
-#[derive(Clone, Copy)]
-pub(super) struct Said {
-    pub(super) here: CategorySet,
-    pub(super) below: CategorySet,
-    pub(super) opens_below: bool,
-}
-
 /// The hash of a whole name, where the file may say something of it or of names below it.
 pub(super) type WholeHash = Option<u64>;
 
-/// Walks a name from the right, to its first suffix at and below which nothing is listed. The first
-/// result is `None` when it and all above it are on no list.
+/// Walks a name from the right, to its first suffix at and below which nothing is listed. Fills
+/// `found`, which says nothing yet, and tells whether the name or any above it is listed.
+///
+/// Sets are large to move about: they are worked on where the caller wants them.
 #[inline]
-pub(super) fn walk(tables: &Tables, name: NameRef<'_>, probe: &Probe) -> (Option<Said>, WholeHash) {
+pub(super) fn walk(
+    tables: &Tables,
+    name: NameRef<'_>,
+    probe: &Probe,
+    found: &mut Found,
+) -> (bool, WholeHash) {
     let starts = name.label_starts();
     let known = probe.hashes(tables.key);
     let mut hash = tables.key;
-    // What the last entry met inherits, and that entry with the number of labels left of it.
-    let mut inherited = CategorySet::EMPTY;
+    // The last entry met, with the number of labels left of it; `below` holds what it inherits.
     let mut last: Option<(Effect<'_>, usize)> = None;
     let mut whole = None;
     for (place, (labels_left, &start)) in starts.iter().enumerate().rev().enumerate() {
@@ -89,7 +87,7 @@ pub(super) fn walk(tables: &Tables, name: NameRef<'_>, probe: &Probe) -> (Option
                 if let Some(effect) = tables.effects.get(number)
                     && let Some((above, _)) = last.replace((effect, labels_left))
                 {
-                    above.apply(Asked::Below, &mut inherited);
+                    above.apply(Asked::Below, &mut found.below);
                 }
             }
         }
@@ -97,18 +95,17 @@ pub(super) fn walk(tables: &Tables, name: NameRef<'_>, probe: &Probe) -> (Option
             whole = Some(hash);
         }
     }
-    let said = last.map(|(effect, labels_left)| {
-        let asked = match labels_left {
-            0 => Asked::Here,
-            _ if is_service_prefix(name.wire(), &starts, labels_left) => Asked::Service,
-            _ => Asked::Below,
-        };
-        let (mut here, mut below) = (inherited, inherited);
-        effect.apply(asked, &mut here);
-        effect.apply(Asked::Below, &mut below);
-        Said { here, below, opens_below: labels_left == 0 && effect.opens_below() }
-    });
-    (said, whole)
+    let Some((effect, labels_left)) = last else { return (false, whole) };
+    let asked = match labels_left {
+        0 => Asked::Here,
+        _ if is_service_prefix(name.wire(), &starts, labels_left) => Asked::Service,
+        _ => Asked::Below,
+    };
+    found.here = found.below;
+    effect.apply(asked, &mut found.here);
+    effect.apply(Asked::Below, &mut found.below);
+    found.opens_below = labels_left == 0 && effect.opens_below();
+    (true, whole)
 }
 
 /// Whether the leftmost `count` labels all start with an underscore.
