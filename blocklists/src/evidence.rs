@@ -5,15 +5,20 @@
 //! memory, which would be always. Whole names are compared, not hashes: a name that the index
 //! finds and no line covers is a hash that met another by chance.
 
+use std::collections::HashSet;
+use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use ipnet::IpNet;
 use rayon::prelude::*;
 use thiserror::Error;
 
 use crate::category::CategoryId;
 use crate::index::{Index, IndexedSource};
-use crate::name::{Name, NameRef};
-use crate::parse::{Line, ListFile, Reach, Subject};
+use crate::name::{LABELS_MAX, Name, NameRef};
+use crate::parse::{Line, ListFile, Reach, Rule, Subject, Types};
+use crate::patterns::Tester;
 use crate::read::{ReadError, read_files};
 use crate::report::SourceReport;
 
@@ -29,8 +34,8 @@ pub struct Evidence {
     pub source: String,
     /// The category that the line feeds (the strict one for `…/unconfirmed`).
     pub category: CategoryId,
-    /// The listed name: the one asked, or one above it.
-    pub matched: Name,
+    /// What the line speaks of.
+    pub matched: Matched,
     /// File inside the source; empty when the source is a single file.
     pub file: String,
     /// Line number, from 1.
@@ -56,8 +61,49 @@ pub enum EvidenceError {
     },
 }
 
-/// Finds the lines that cover a name in a category, most specific first, by scanning the copies of
-/// the sources that feed it. `copies` is the folder that holds the index's kept copies.
+/// What evidence is wanted for.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked<'a> {
+    /// A question: its name, its type (`None` for any), the address of the client.
+    Question(NameRef<'a>, Option<u16>, Option<IpAddr>),
+    /// An address of an answer.
+    Answer(IpAddr),
+}
+
+/// What a line speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Matched {
+    /// The name asked, or one above it.
+    Name(Name),
+    /// A pattern that the name matches, as a regular expression.
+    Pattern(String),
+    /// A prefix that the client's or the answer's address is in.
+    Address(IpNet),
+}
+
+impl fmt::Display for Matched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => name.fmt(f),
+            Self::Pattern(pattern) => write!(f, "/{pattern}/"),
+            Self::Address(net) => net.fmt(f),
+        }
+    }
+}
+
+impl Matched {
+    /// The more, the more specific: addresses, then names by their labels, then patterns.
+    fn rank(&self) -> usize {
+        match self {
+            Self::Address(net) => LABELS_MAX + 2 + usize::from(net.prefix_len()),
+            Self::Name(name) => name.as_ref().label_count() + 1,
+            Self::Pattern(_) => 0,
+        }
+    }
+}
+
+/// Finds the lines that cover a name in a category, for whatever type; see
+/// [`evidence_for`].
 ///
 /// # Errors
 /// [`EvidenceError`] when a copy is missing or damaged.
@@ -67,15 +113,29 @@ pub fn evidence(
     name: NameRef<'_>,
     category: &CategoryId,
 ) -> Result<Vec<Evidence>, EvidenceError> {
+    evidence_for(index, copies, Asked::Question(name, None, None), category)
+}
+
+/// Finds the lines that speak of something asked in a category, most specific first, by scanning the
+/// copies of the sources that feed it. `copies` is the folder that holds the index's kept copies.
+///
+/// # Errors
+/// [`EvidenceError`] when a copy is missing or damaged.
+pub fn evidence_for(
+    index: &Index,
+    copies: &Path,
+    asked: Asked<'_>,
+    category: &CategoryId,
+) -> Result<Vec<Evidence>, EvidenceError> {
     let category = category.confirmed().unwrap_or_else(|| category.clone());
     let feeds = |source: &&IndexedSource| {
         !source.copy_name.is_empty() && source.report.categories.contains(&category)
     };
     let feeding: Vec<_> = index.sources().iter().filter(feeds).collect();
-    let found = feeding.par_iter().map(|source| scan(source, copies, name, &category));
+    let found = feeding.par_iter().map(|source| scan(source, copies, asked, &category));
     let mut found: Vec<_> = found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     // Stable: sources stay in their order, lines in theirs.
-    found.sort_by_key(|evidence| std::cmp::Reverse(evidence.matched.as_ref().label_count()));
+    found.sort_by_key(|evidence| std::cmp::Reverse(evidence.matched.rank()));
     found.truncate(EVIDENCE_MAX);
     Ok(found)
 }
@@ -83,54 +143,104 @@ pub fn evidence(
 fn scan(
     indexed: &IndexedSource,
     copies: &Path,
-    name: NameRef<'_>,
+    asked: Asked<'_>,
     category: &CategoryId,
 ) -> Result<Vec<Evidence>, EvidenceError> {
     let mut found: Vec<(Evidence, Identity)> = Vec::new();
-    let mut cancelled: Vec<(Name, Identity)> = Vec::new();
+    let mut cancelled: HashSet<Identity> = HashSet::new();
     let mut unused = SourceReport::default();
     let path = copies.join(&indexed.copy_name);
     let read = read_files(&path, &mut |inner, bytes| {
         let files = ListFile::all(&indexed.source, inner, bytes, &mut unused);
         for file in files.iter().filter(|file| file.category() == category) {
             file.parse(&mut unused, &mut |line, rule| {
-                // Only lines that speak of names; those of patterns and addresses are not shown yet.
-                let Subject::Name(listed, reach) = rule.subject else { return };
-                if !covers(listed, reach, name) {
-                    return;
-                }
-                let identity = (reach, rule.exception, rule.important);
-                let matched = listed.to_owned();
+                let Some(matched) = matched(&rule, asked) else { return };
+                let identity = Identity::of(&rule, &matched);
                 if rule.cancels {
-                    cancelled.push((matched, identity));
+                    cancelled.insert(identity);
                 } else {
-                    let exception = rule.exception;
-                    let told = Evidence { matched, exception, ..told(indexed, category, inner, &line) };
-                    found.push((told, identity));
+                    found.push((told(indexed, category, inner, &line, &rule, matched), identity));
                 }
             });
         }
     });
     read.map_err(|error| EvidenceError::Copy { id: indexed.source.id.clone(), path, error })?;
-    let holds = |(evidence, identity): &(Evidence, Identity)| {
-        !cancelled.iter().any(|(matched, cancelled)| *matched == evidence.matched && cancelled == identity)
-    };
+    let holds = |(_, identity): &(Evidence, Identity)| !cancelled.contains(identity);
     Ok(found.into_iter().filter(holds).map(|(evidence, _)| evidence).collect())
 }
 
-/// What makes two rules for one name identical.
-type Identity = (Reach, bool, bool);
+/// What makes two rules identical.
+#[derive(PartialEq, Eq, Hash)]
+struct Identity {
+    matched: Matched,
+    reach: Option<Reach>,
+    flags: [bool; 2],
+    types: Option<Types>,
+    spared: Vec<Name>,
+}
 
-fn told(indexed: &IndexedSource, category: &CategoryId, file: &str, line: &Line<'_>) -> Evidence {
+impl Identity {
+    fn of(rule: &Rule<'_>, matched: &Matched) -> Self {
+        let reach = match rule.subject {
+            Subject::Name(_, reach) => Some(reach),
+            _ => None,
+        };
+        Self {
+            matched: matched.clone(),
+            reach,
+            flags: [rule.exception, rule.important],
+            types: rule.types.cloned(),
+            spared: rule.spared.to_vec(),
+        }
+    }
+}
+
+fn told(
+    indexed: &IndexedSource,
+    category: &CategoryId,
+    file: &str,
+    line: &Line<'_>,
+    rule: &Rule<'_>,
+    matched: Matched,
+) -> Evidence {
     let text = line.text.get(..TEXT_MAX).unwrap_or(line.text);
     Evidence {
         source: indexed.source.id.clone(),
         category: category.clone(),
-        matched: Name::root(),
+        matched,
         file: file.to_owned(),
         line: line.number,
         text: if category.is_locked() { String::new() } else { String::from_utf8_lossy(text).into_owned() },
-        exception: false,
+        exception: rule.exception,
+    }
+}
+
+/// What of a rule speaks of what was asked; `None` when it does not.
+fn matched(rule: &Rule<'_>, asked: Asked<'_>) -> Option<Matched> {
+    let (name, rtype, client) = match asked {
+        Asked::Question(name, rtype, client) => (name, rtype, client),
+        Asked::Answer(address) => {
+            return match rule.subject {
+                Subject::Answer(net) if net.contains(&address) => Some(Matched::Address(net)),
+                _ => None,
+            };
+        }
+    };
+    let types = rule.types.zip(rtype);
+    if types.is_some_and(|(types, rtype)| !types.covers(rtype)) {
+        return None;
+    }
+    if rule.spared.iter().any(|spared| name.is_at_or_below(spared.as_ref())) {
+        return None;
+    }
+    match rule.subject {
+        Subject::Name(listed, reach) => covers(listed, reach, name).then(|| Matched::Name(listed.to_owned())),
+        Subject::Pattern(text) => {
+            let tester = Tester::new(text).ok()?;
+            tester.matches(name).then(|| Matched::Pattern(text.to_owned()))
+        }
+        Subject::Client(net) => client.filter(|client| net.contains(client)).map(|_| Matched::Address(net)),
+        Subject::Answer(_) => None,
     }
 }
 

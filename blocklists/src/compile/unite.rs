@@ -150,13 +150,16 @@ impl<'g> Marker<'g> {
     }
 }
 
+/// A category under both its numbers (see [`United::either`]), and the action that is wanted for it.
+type Wanted = ((u16, u16), u16);
+
 /// What is said, each with the types for which it is.
 #[derive(Default)]
 struct Said {
     categories: Vec<(u16, u32)>,
     /// Group, place among those with patterns, what its lines say.
     lines: Vec<((u16, u16, u8), u32)>,
-    actions: Vec<(((u16, u16), u16), u32)>,
+    actions: Vec<(Wanted, u32)>,
 }
 
 fn add<K: PartialEq>(all: &mut Vec<(K, u32)>, key: K, types: u32) {

@@ -29,9 +29,23 @@ impl Index {
     /// [`action`](Self::action). `None` when they leave it to the policy.
     #[must_use]
     pub fn action_of(&self, name: NameRef<'_>, rtype: u16, stream: bool, category: u16) -> Option<u16> {
-        let category = self.of_base_alone(category)?;
-        let listed = self.listed(name, &Probe::none(self.tables.key));
-        self.tables.extras.action(name, rtype, stream, &listed, category)
+        let own = self.of_base_alone(category)?;
+        let (extras, found) = (&self.tables.extras, self.listed(name, &Probe::none(self.tables.key)));
+        let wanted = extras.action(name, rtype, stream, &found, own)?;
+        let over_tcp = !stream && self.action(wanted) == Some(&EntryAction::TcpOnly);
+        if over_tcp && self.is_listed_over_stream(name, rtype, category) {
+            // To be asked over TCP helps nobody where other entries block the name there too.
+            return extras.action(name, rtype, true, &found, own);
+        }
+        Some(wanted)
+    }
+
+    fn is_listed_over_stream(&self, name: NameRef<'_>, rtype: u16, category: u16) -> bool {
+        let here = self.find_over(name, rtype, true).here;
+        let twin = self.categories().get(usize::from(category));
+        let twin = twin.and_then(|id| id.unconfirmed().or_else(|| id.confirmed()));
+        let twin = twin.and_then(|id| self.category_number(&id));
+        here.contains(category) || twin.is_some_and(|twin| here.contains(twin))
     }
 
     /// The action of a number.

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use rayon::prelude::*;
-use regex_automata::dfa::{Automaton as _, StartKind, dense, sparse};
-use regex_automata::nfa::thompson;
-use regex_automata::{Input, MatchKind};
+use regex_automata::MatchKind;
+use regex_automata::dfa::{StartKind, dense, sparse};
+use regex_automata::nfa::thompson::{self, pikevm::PikeVM};
+use regex_automata::util::syntax::parse_with;
 use regex_syntax::hir::Hir;
 use thiserror::Error;
 
@@ -44,8 +45,8 @@ pub(crate) struct Built {
     pub(crate) refused: Vec<(usize, PatternError)>,
 }
 
-/// A pattern on its own, for evidence.
-pub struct Tester(sparse::DFA<Vec<u8>>);
+/// A pattern on its own, for evidence: quickly made, slowly run.
+pub struct Tester(PikeVM);
 
 impl Tester {
     /// Builds one pattern.
@@ -53,7 +54,9 @@ impl Tester {
     /// # Errors
     /// [`PatternError`] as in an index.
     pub fn new(text: &str) -> Result<Self, PatternError> {
-        single(text).map(|(dfa, _)| Self(dfa))
+        let config = thompson::Config::new().utf8(false).nfa_size_limit(Some(AUTOMATON_BYTES_MAX));
+        let built = PikeVM::builder().syntax(syntax()).thompson(config).build(text);
+        built.map(Self).map_err(|error| PatternError::Unreadable(short(&error.to_string())))
     }
 
     /// Whether a name matches it.
@@ -62,7 +65,7 @@ impl Tester {
         let mut spelling = Spelling::new();
         let text = spelling.spell(name);
         let text = text.get(1..text.len().saturating_sub(1)).unwrap_or(&[]);
-        matches!(self.0.try_search_fwd(&Input::new(text).earliest(true)), Ok(Some(_)))
+        self.0.is_match(&mut self.0.create_cache(), text)
     }
 }
 
@@ -114,8 +117,8 @@ pub(super) fn build_within(texts: &[String], patterns_max: usize) -> Built {
 type Single = (sparse::DFA<Vec<u8>>, Option<Vec<Vec<u8>>>);
 
 fn single(text: &str) -> Result<Single, PatternError> {
-    let expression = regex_automata::util::syntax::parse_with(text, &syntax())
-        .map_err(|error| PatternError::Unreadable(short(&error.to_string())))?;
+    let expression =
+        parse_with(text, &syntax()).map_err(|error| PatternError::Unreadable(short(&error.to_string())))?;
     let dfa = dense(std::slice::from_ref(&expression), MatchKind::LeftmostFirst, AUTOMATON_BYTES_MAX)?;
     Ok((dfa, fragments::needed(&expression)))
 }
@@ -150,9 +153,8 @@ fn dense(
 /// Puts patterns together into as few automata as the bound allows, in their order.
 fn share(patterns: Vec<(u32, &str, sparse::DFA<Vec<u8>>)>) -> Vec<Automaton> {
     if patterns.len() > 1 {
-        let parsed =
-            patterns.iter().map(|(_, text, _)| regex_automata::util::syntax::parse_with(text, &syntax()));
-        let together = parsed.collect::<Result<Vec<_>, _>>().ok();
+        let parsed = patterns.iter().map(|(_, text, _)| parse_with(text, &syntax()).ok());
+        let together = parsed.collect::<Option<Vec<_>>>();
         let together = together.and_then(|all| dense(&all, MatchKind::All, SHARED_BYTES_MAX).ok());
         if let Some(dfa) = together {
             return vec![Automaton {

@@ -94,7 +94,7 @@ impl Case<'_> {
     fn address_against(&self, listing: Listing, waiver: Waiver) -> Option<Reason> {
         let closed = self.snapshot.locked.union(&self.verbs.sealed);
         let listed = self.snapshot.index.answer_categories(listing);
-        let listed = self.asked_so(&listed, listing, false, &closed);
+        let listed = if self.stream { self.over_any(&listed, listing, false, &closed) } else { listed };
         let first = |set: &CategorySet| listed.first_in(set);
         if let Some(category) = first(&self.snapshot.locked) {
             return Some(Reason { category: Some(category), ..Reason::plain(ReasonId::Locked) });

@@ -68,7 +68,10 @@ impl Case<'_> {
     fn wanted(&self, category: u16) -> Option<u16> {
         let index = &self.snapshot.index;
         let by_client = self.client.is_something().then(|| index.address_action(self.client, true, category));
-        by_client.flatten().or_else(|| index.action_of(self.name, self.rtype, self.stream, category))
+        // Over TCP an entry that wants to be asked so has no say.
+        let speaks = |number: &u16| !(self.stream && index.action(*number) == Some(&EntryAction::TcpOnly));
+        let by_name = || index.action_of(self.name, self.rtype, self.stream, category);
+        by_client.flatten().filter(speaks).or_else(by_name)
     }
 
     /// An action as an answer style; `None` is the policy's own. Nothing that a list says makes the
@@ -90,16 +93,16 @@ impl Case<'_> {
     pub(super) fn add_client(&mut self, client: Listing) {
         let closed = self.snapshot.locked.union(&self.verbs.sealed);
         let listed = self.snapshot.index.client_categories(client);
-        let listed = self.asked_so(&listed, client, true, &closed);
+        let sure = self.over_any(&listed, client, true, &closed);
         self.client = client;
-        self.found.here = self.found.here.union(&listed);
-        self.found.below = self.found.below.union(&listed);
+        self.found.here = self.found.here.union(if self.stream { &sure } else { &listed });
+        self.found.below = self.found.below.union(&sure);
         self.listed = !self.found.here.is_empty();
     }
 
-    /// Categories of an address without those whose entries have no say over TCP, if it is that. What
-    /// is `closed` stays.
-    pub(crate) fn asked_so(
+    /// Categories of an address without those whose entries have no say over TCP. What is `closed`
+    /// stays.
+    pub(crate) fn over_any(
         &self,
         categories: &CategorySet,
         listing: Listing,
@@ -108,7 +111,7 @@ impl Case<'_> {
     ) -> CategorySet {
         let index = &self.snapshot.index;
         let mut left = *categories;
-        if self.stream && self.snapshot.has_tcp_only {
+        if self.snapshot.has_tcp_only {
             for category in categories.difference(closed).iter() {
                 let action = index.address_action(listing, client, category);
                 if action.and_then(|number| index.action(number)) == Some(&EntryAction::TcpOnly) {

@@ -64,8 +64,12 @@ fn over_blocked() -> Vec<List> {
         let cells: Vec<&str> = row.split('\t').collect();
         lists.entry(cells[0]).or_default().push(format!("||{}^", cells[2]));
     }
-    let list =
-        |(category, lines): (&str, Vec<String>)| List { category: category.to_owned(), trust: "core", lines };
+    let list = |(category, lines): (&str, Vec<String>)| List {
+        category: category.to_owned(),
+        trust: "core",
+        format: "adblock",
+        lines,
+    };
     lists.into_iter().map(list).collect()
 }
 
@@ -101,7 +105,12 @@ fn not_even_a_list_of_all_of_them_and_all_above_them_does() {
         all.map(|name| if exact { format!("|{name}^") } else { format!("||{name}^") }).collect()
     };
     for category in ["adult", "games"] {
-        let list = |exact| List { category: category.to_owned(), trust: "core", lines: lines(exact) };
+        let list = |exact| List {
+            category: category.to_owned(),
+            trust: "core",
+            format: "adblock",
+            lines: lines(exact),
+        };
         assert_eq!(lost(&loaded(&[list(true), list(false)]), &needed()), [] as [String; 0], "{category}");
     }
 }

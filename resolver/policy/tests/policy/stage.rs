@@ -12,10 +12,11 @@ use policy::{
     Asker, BlockStyle, Client, Decision, Document, Question, School, Snapshot, Target, Verdict, World,
 };
 
-/// One list: category, trust, lines in `adblock` form.
+/// One list: category, trust, format, lines in that form.
 pub struct List {
     pub category: String,
     pub trust: &'static str,
+    pub format: &'static str,
     pub lines: Vec<String>,
 }
 
@@ -23,6 +24,7 @@ pub fn list(category: &str, lines: &[&str]) -> List {
     List {
         category: category.to_owned(),
         trust: "core",
+        format: "adblock",
         lines: lines.iter().map(|&line| line.to_owned()).collect(),
     }
 }
@@ -36,8 +38,8 @@ pub fn school(toml: &str, lists: &[List], files: &[(&str, &str)]) -> (School, Ve
     let mut text = format!("version = 1\n{toml}\n");
     for (number, list) in lists.iter().enumerate() {
         text += &format!(
-            "[[source]]\nid = \"list{number}\"\ncategory = \"{}\"\nformat = \"adblock\"\npath = \"{number}.txt\"\ntrust = \"{}\"\n",
-            list.category, list.trust
+            "[[source]]\nid = \"list{number}\"\ncategory = \"{}\"\nformat = \"{}\"\npath = \"{number}.txt\"\ntrust = \"{}\"\n",
+            list.category, list.format, list.trust
         );
     }
     let document = Document::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));

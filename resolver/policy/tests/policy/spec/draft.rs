@@ -72,6 +72,40 @@ pub struct Line {
     pub except: bool,
     pub exact: bool,
     pub name: &'static str,
+    /// For A alone, or for all but A.
+    pub only_a: Option<bool>,
+    /// Written as a regular expression.
+    pub pattern: bool,
+}
+
+/// What an entry of a zone wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wants {
+    /// What no zone says: as the policy answers.
+    Nothing,
+    NoData,
+    Drop,
+    Tcp,
+    Data,
+}
+
+/// An entry of a zone: a name, or all below it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub below: bool,
+    pub name: &'static str,
+    /// `None` passes it through.
+    pub wants: Option<Wants>,
+}
+
+/// A response policy zone.
+#[derive(Debug, Clone)]
+pub struct Zone {
+    pub category: &'static str,
+    pub core: bool,
+    pub entries: Vec<Entry>,
+    /// What becomes of the client of `p`, whatever it asks.
+    pub client: Option<Wants>,
 }
 
 #[derive(Debug, Clone)]
@@ -102,6 +136,7 @@ pub struct Policy {
 #[derive(Debug, Clone)]
 pub struct Draft {
     pub feeds: Vec<Feed>,
+    pub policy_zones: Vec<Zone>,
     /// `p`, and `q`, which extends a preset or `p`.
     pub policies: [Policy; 2],
     pub essentials: Vec<Covers>,
@@ -128,19 +163,34 @@ fn covers() -> impl Strategy<Value = Covers> {
 }
 
 fn line() -> impl Strategy<Value = Line> {
-    (prop::bool::weighted(0.25), any::<bool>(), asked()).prop_map(|(except, exact, name)| Line {
-        except,
-        exact,
-        name,
-    })
+    let only_a = proptest::option::weighted(0.2, any::<bool>());
+    (prop::bool::weighted(0.25), any::<bool>(), asked(), only_a, prop::bool::weighted(0.2))
+        .prop_map(|(except, exact, name, only_a, pattern)| Line { except, exact, name, only_a, pattern })
+}
+
+fn wants() -> impl Strategy<Value = Wants> {
+    select(&[Wants::NoData, Wants::Drop, Wants::Tcp, Wants::Data][..])
+}
+
+fn zone() -> impl Strategy<Value = Zone> {
+    let entry = (any::<bool>(), asked(), proptest::option::weighted(0.8, wants()))
+        .prop_map(|(below, name, wants)| Entry { below, name, wants });
+    let client = proptest::option::weighted(0.2, wants());
+    (select(&CATEGORIES[..]), any::<bool>(), prop::collection::vec(entry, 1..5), client).prop_map(
+        |(category, core, mut entries, client)| {
+            entries.sort_by_key(|entry| (entry.name, entry.below, entry.wants));
+            entries.dedup_by_key(|entry| (entry.name, entry.below));
+            Zone { category, core, entries, client }
+        },
+    )
 }
 
 fn feed() -> impl Strategy<Value = Feed> {
     (select(&CATEGORIES[..]), any::<bool>(), prop::collection::vec(line(), 1..5)).prop_map(
         |(category, core, mut lines)| {
             // Which of two opposite lines about the same thing wins is the index's own business.
-            lines.sort_by_key(|line| (line.name, line.exact, line.except));
-            lines.dedup_by_key(|line| (line.name, line.exact));
+            lines.sort_by_key(|line| (line.name, line.exact, line.pattern, line.only_a, line.except));
+            lines.dedup_by_key(|line| (line.name, line.exact, line.pattern, line.only_a));
             Feed { category, core, lines }
         },
     )
@@ -176,10 +226,10 @@ fn policy(parents: &'static [Option<&'static str>]) -> impl Strategy<Value = Pol
 pub fn draft() -> impl Strategy<Value = Draft> {
     const FIRST: [Option<&str>; 5] = [None, Some("ks1"), Some("staff"), Some("guest"), Some("kiosk")];
     const SECOND: [Option<&str>; 4] = [Some("p"), Some("p"), Some("ks2"), None];
-    let zone =
+    let apex =
         || select(&["b.example", "corp.internal", "host.local", "example.org", "5.1.10.in-addr.arpa"][..]);
     (
-        prop::collection::vec(feed(), 0..6),
+        (prop::collection::vec(feed(), 0..6), prop::collection::vec(zone(), 0..3)),
         policy(&FIRST),
         policy(&SECOND),
         prop::collection::vec(covers(), 0..3),
@@ -188,12 +238,13 @@ pub fn draft() -> impl Strategy<Value = Draft> {
             subsequence(CATEGORIES[1..10].to_vec(), 0..4),
             subsequence(vec!["p", "q"], 0..=2),
         ),
-        prop::collection::vec(zone(), 0..2),
+        prop::collection::vec(apex(), 0..2),
         prop::collection::vec(select(&["printer", "a.example", "www.example.org"][..]), 0..2),
-        prop::collection::vec(zone(), 0..2),
+        prop::collection::vec(apex(), 0..2),
     )
         .prop_map(|(feeds, first, second, essentials, approved, zones, records, forwards)| Draft {
-            feeds,
+            feeds: feeds.0,
+            policy_zones: feeds.1,
             policies: [first, second],
             essentials,
             approved: approved.0,
@@ -229,20 +280,59 @@ impl Draft {
     }
 
     pub fn lists(&self) -> Vec<List> {
-        let written = |line: &Line| {
-            format!(
-                "{}{}{}^",
-                if line.except { "@@" } else { "" },
-                if line.exact { "|" } else { "||" },
-                line.name
-            )
-        };
         let list = |feed: &Feed| List {
             category: feed.category.to_owned(),
-            trust: if feed.core { "core" } else { "normal" },
-            lines: feed.lines.iter().map(written).collect(),
+            trust: trust(feed.core),
+            format: "adblock",
+            lines: feed.lines.iter().map(Line::written).collect(),
         };
-        self.feeds.iter().map(list).collect()
+        let zone = |zone: &Zone| List {
+            category: zone.category.to_owned(),
+            trust: trust(zone.core),
+            format: "rpz",
+            lines: zone.lines(),
+        };
+        self.feeds.iter().map(list).chain(self.policy_zones.iter().map(zone)).collect()
+    }
+}
+
+fn trust(core: bool) -> &'static str {
+    if core { "core" } else { "normal" }
+}
+
+impl Line {
+    fn written(&self) -> String {
+        let name = self.name.replace('.', "\\.");
+        let what = match (self.pattern, self.exact) {
+            (true, true) => format!("/^{name}$/"),
+            (true, false) => format!("/(^|\\.){name}$/"),
+            (false, true) => format!("|{}^", self.name),
+            (false, false) => format!("||{}^", self.name),
+        };
+        let types = match self.only_a {
+            None => "",
+            Some(true) => "$dnstype=A",
+            Some(false) => "$dnstype=~A",
+        };
+        format!("{}{what}{types}", if self.except { "@@" } else { "" })
+    }
+}
+
+impl Zone {
+    fn lines(&self) -> Vec<String> {
+        let data = |wants| match wants {
+            None => "CNAME rpz-passthru.",
+            Some(Wants::NoData | Wants::Nothing) => "CNAME *.",
+            Some(Wants::Drop) => "CNAME rpz-drop.",
+            Some(Wants::Tcp) => "CNAME rpz-tcp-only.",
+            Some(Wants::Data) => "A 192.0.2.7",
+        };
+        let mut lines = vec!["$TTL 60".to_owned(), "@ SOA . . 1 1 1 1 1".to_owned()];
+        lines.extend(self.entries.iter().map(|entry| {
+            format!("{}{} {}", if entry.below { "*." } else { "" }, entry.name, data(entry.wants))
+        }));
+        lines.extend(self.client.map(|wants| format!("32.1.0.1.10.rpz-client-ip {}", data(Some(wants)))));
+        lines
     }
 }
 

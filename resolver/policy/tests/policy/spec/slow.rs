@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use super::draft::{ASKED, Covers, Draft, Feed, Line, Policy};
+use super::draft::{ASKED, Covers, Draft, Entry, Feed, Line, Policy, Wants, Zone};
 
 const PRESETS: &str = include_str!("../../../data/presets.tsv");
 const CORE: &str = include_str!("../../../data/core.tsv");
@@ -15,12 +15,12 @@ const ORDER: [&str; 6] = ["allow", "watch", "times", "ask", "block", "seal"];
 /// Verdict and reason id.
 pub type Answer = (&'static str, &'static str);
 
-/// What must come out for a client of policy `p` (0) or `q` (1).
-pub fn decide(draft: &Draft, policy: usize, name: &str) -> Answer {
-    let school = Spec { draft, policy };
+/// What must come out for a client of policy `p` (0) or `q` (1), asking for A or AAAA over UDP or TCP.
+pub fn decide(draft: &Draft, policy: usize, name: &str, is_a: bool, tcp: bool) -> Answer {
+    let school = Spec { draft, policy, is_a, tcp };
     let categories = school.categories(name);
     if categories.iter().any(|category| category.starts_with("illegal/")) {
-        return ("block", "locked");
+        return (school.how(name, &categories, |id| id.starts_with("illegal/")), "locked");
     }
     if ["mask.icloud.com", "resolver.arpa"].iter().any(|canary| at_or_below(name, canary)) {
         return ("block", "canary");
@@ -38,6 +38,8 @@ pub fn decide(draft: &Draft, policy: usize, name: &str) -> Answer {
 struct Spec<'a> {
     draft: &'a Draft,
     policy: usize,
+    is_a: bool,
+    tcp: bool,
 }
 
 impl Spec<'_> {
@@ -54,7 +56,7 @@ impl Spec<'_> {
             return Ok(("local", "local"));
         }
         if sealed {
-            return Err(("block", "sealed"));
+            return Err((self.how(name, categories, |id| self.verb(id) == "seal"), "sealed"));
         }
         match self.rule(name) {
             Some("allow") => return Ok(("allow", "rule")),
@@ -77,7 +79,7 @@ impl Spec<'_> {
         match strictest {
             Some("allow") => Ok(("allow", "category")),
             Some("watch") => Ok(("watch", "category")),
-            Some(_) => Err(("block", "category")),
+            Some(verb) => Err((self.how(name, &left, |id| self.verb(id) == verb), "category")),
             None if approved => Ok(("allow", "approved")),
             None if self.setting("default") == "allow" => Ok(("allow", "default")),
             None => Err(("block", "default")),
@@ -112,21 +114,66 @@ impl Spec<'_> {
         allowed
     }
 
-    /// Every category that the lists put a name in, confirmed or waiting.
+    /// Every category that the lists put a name or its client in, confirmed or waiting. What may never
+    /// be had may not be had over TCP either.
     fn categories(&self, name: &str) -> Vec<String> {
-        let mut all = Vec::new();
-        for category in self.draft.feeds.iter().map(|feed| feed.category) {
-            let saying =
-                self.draft.feeds.iter().filter(|feed| feed.category == category && lists(feed, name));
-            let saying: Vec<&Feed> = saying.collect();
-            let confirmed =
-                !STRICT.contains(&category) || saying.len() > 1 || saying.iter().any(|feed| feed.core);
-            let id = if confirmed { category.to_owned() } else { format!("{category}/unconfirmed") };
-            if !saying.is_empty() && !all.contains(&id) {
-                all.push(id);
-            }
+        let mut all = self.listed(name, self.tcp);
+        if self.tcp {
+            let closed = |id: &String| id.starts_with("illegal/") || self.verb(id) == "seal";
+            all.extend(self.listed(name, false).into_iter().filter(closed));
         }
+        all.sort();
+        all.dedup();
         all
+    }
+
+    fn listed(&self, name: &str, tcp: bool) -> Vec<String> {
+        let by_name = united(&self.saying(name, tcp));
+        by_name.into_iter().chain(united(&self.client(tcp))).collect()
+    }
+
+    /// Who lists the name: category, core, what it wants.
+    fn saying(&self, name: &str, tcp: bool) -> Vec<Saying> {
+        let feeds = self.draft.feeds.iter().filter(|feed| lists(feed, name, self.is_a));
+        let feeds = feeds.map(|feed| (feed.category, feed.core, Wants::Nothing));
+        let zones = self.draft.policy_zones.iter();
+        feeds
+            .chain(zones.filter_map(|zone| Some((zone.category, zone.core, entry(zone, name, tcp)?))))
+            .collect()
+    }
+
+    /// Who lists the client.
+    fn client(&self, tcp: bool) -> Vec<Saying> {
+        let zones = self.draft.policy_zones.iter().filter(|_| self.policy == 0);
+        let zones = zones.filter_map(|zone| Some((zone.category, zone.core, zone.client?)));
+        zones.filter(|zone| !(tcp && zone.2 == Wants::Tcp)).collect()
+    }
+
+    /// How a block by the first of these categories is answered: as the entry that put the client in
+    /// it says, else as the name's.
+    fn how(&self, name: &str, categories: &[String], decides: impl Fn(&str) -> bool) -> &'static str {
+        let mut deciding: Vec<&String> = categories.iter().filter(|id| decides(id)).collect();
+        deciding.sort();
+        let Some(id) = deciding.first() else { return "block" };
+        let sealed = self.verb(id) == "seal";
+        let wanted = [wanted(id, &self.client(self.tcp)), self.wanted_of(name, id)];
+        match wanted.into_iter().find(|wanted| *wanted != Wants::Nothing) {
+            _ if id.starts_with("illegal/") => "block",
+            Some(Wants::Drop) => "drop",
+            Some(Wants::Tcp) if !sealed => "truncate",
+            Some(Wants::Data) if !sealed => "data",
+            _ => "block",
+        }
+    }
+
+    /// How the entries of a name want it answered. What is blocked over TCP as well is not sent there.
+    fn wanted_of(&self, name: &str, id: &str) -> Wants {
+        let category = id.strip_suffix("/unconfirmed").unwrap_or(id);
+        let over_tcp = self.saying(name, true);
+        match wanted(id, &self.saying(name, self.tcp)) {
+            Wants::Tcp if over_tcp.iter().any(|one| one.0 == category) => wants_of(category, &over_tcp),
+            wanted => wanted,
+        }
     }
 
     /// The policy and what it extends, nearest first, with the preset at the end.
@@ -254,15 +301,107 @@ fn is_slip(line: &Line, category: &str) -> bool {
     }) || SHARED_ASKED.contains(&line.name)
 }
 
-/// Whether a source puts a name in its category: its most specific line decides. Exceptions are no
-/// lines of locked sources.
-fn lists(feed: &Feed, name: &str) -> bool {
+/// A source that lists something: its category, whether it is core, what it wants.
+type Saying = (&'static str, bool, Wants);
+
+/// The categories that some sources come to together.
+fn united(saying: &[Saying]) -> Vec<String> {
+    let mut all = Vec::new();
+    for &(category, ..) in saying {
+        let agreeing: Vec<_> = saying.iter().filter(|other| other.0 == category).collect();
+        let confirmed =
+            !STRICT.contains(&category) || agreeing.len() > 1 || agreeing.iter().any(|(_, core, _)| *core);
+        let id = if confirmed { category.to_owned() } else { format!("{category}/unconfirmed") };
+        if !all.contains(&id) {
+            all.push(id);
+        }
+    }
+    all
+}
+
+/// What the sources of a category want: the first that wants anything; to be asked over TCP only if
+/// all want that.
+fn wanted(id: &str, saying: &[Saying]) -> Wants {
+    if !united(saying).iter().any(|united| united == id) {
+        return Wants::Nothing;
+    }
+    wants_of(id.strip_suffix("/unconfirmed").unwrap_or(id), saying)
+}
+
+fn wants_of(category: &str, saying: &[Saying]) -> Wants {
+    let all = || saying.iter().filter(|one| one.0 == category).map(|one| one.2);
+    let only_tcp = all().all(|wants| wants == Wants::Tcp);
+    let mut wanting = all().filter(|&wants| wants != Wants::Nothing && (only_tcp || wants != Wants::Tcp));
+    wanting.next().unwrap_or(Wants::Nothing)
+}
+
+/// What a zone's most specific entry for a name wants; `None` where the zone does not list it.
+fn entry(zone: &Zone, name: &str, tcp: bool) -> Option<Wants> {
+    let locked = zone.category.starts_with("illegal/");
+    let covers = |entry: &&Entry| {
+        if entry.below {
+            at_or_below(name, entry.name) && name != entry.name
+        } else {
+            host_itself(name, entry.name)
+        }
+    };
+    let lines = zone.entries.iter().filter(|entry| {
+        let line =
+            Line { except: false, exact: !entry.below, name: entry.name, only_a: None, pattern: false };
+        let slips = entry.wants.is_some() && is_zone_slip(&line, zone.category, entry.below);
+        !(locked && entry.wants.is_none()) && (locked || !slips) && !(tcp && entry.wants == Some(Wants::Tcp))
+    });
+    lines.filter(covers).max_by_key(|entry| (entry.name.split('.').count(), !entry.below))?.wants
+}
+
+/// As [`is_slip`]; but what stands only below a must-open name that is itself no subtree is meant.
+fn is_zone_slip(line: &Line, category: &str, below: bool) -> bool {
+    if !below {
+        return is_slip(line, category);
+    }
+    let meant_below = ["ads", "tracking", "malware", "scams"].contains(&category);
+    MUST_OPEN_ASKED.iter().any(|&row| {
+        let (row, subtree) = row.strip_prefix("*.").map_or((row, false), |top| (top, true));
+        let above = STRICT.contains(&category) && row != line.name && at_or_below(row, line.name);
+        let door = line.name.strip_prefix("www.") == Some(row);
+        above
+            || (subtree && (line.name == row || door))
+            || (subtree && !meant_below && at_or_below(line.name, row))
+    }) || SHARED_ASKED.contains(&line.name)
+}
+
+/// Whether a pattern finds a name that the guard holds open, whatever its category.
+fn is_pattern_slip(line: &Line) -> bool {
+    MUST_OPEN_ASKED.iter().any(|&row| match row.strip_prefix("*.") {
+        Some(top) => finds(line, top) || finds(line, &format!("www.{top}")),
+        None => finds(line, row),
+    }) || SHARED_ASKED.iter().any(|row| finds(line, row))
+}
+
+fn finds(line: &Line, name: &str) -> bool {
+    if line.exact { name == line.name } else { at_or_below(name, line.name) }
+}
+
+/// Whether a source puts a name in its category: its most specific line for the type decides, and
+/// patterns where no line of a name does. Exceptions are no lines of locked sources.
+fn lists(feed: &Feed, name: &str, is_a: bool) -> bool {
+    let locked = feed.category.starts_with("illegal/");
+    let lines = || {
+        let lines = feed.lines.iter().filter(|line| !(locked && line.except));
+        lines.filter(|line| line.only_a.is_none_or(|only_a| only_a == is_a))
+    };
+    let names = lines().filter(|line| !line.pattern);
+    let names = names.filter(|line| locked || line.except || !is_slip(line, feed.category));
     let covers = |line: &&Line| {
         if line.exact { host_itself(name, line.name) } else { at_or_below(name, line.name) }
     };
-    let locked = feed.category.starts_with("illegal/");
-    let lines = feed.lines.iter().filter(|line| !(locked && line.except));
-    let lines = lines.filter(|line| locked || line.except || !is_slip(line, feed.category));
-    let best = lines.filter(covers).max_by_key(|line| (line.name.split('.').count(), line.exact));
-    best.is_some_and(|line| !line.except)
+    let best =
+        names.filter(covers).max_by_key(|line| (line.name.split('.').count(), line.exact, line.except));
+    if let Some(line) = best {
+        return !line.except;
+    }
+    let patterns = lines().filter(|line| line.pattern && finds(line, name));
+    let patterns: Vec<&Line> =
+        patterns.filter(|line| locked || line.except || !is_pattern_slip(line)).collect();
+    !patterns.is_empty() && patterns.iter().all(|line| !line.except)
 }
