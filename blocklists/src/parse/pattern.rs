@@ -5,6 +5,9 @@
 //! shown as a bad line: what would need more than linear time (look-around, back-references), what
 //! is too big, and what fits every name are refused.
 
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{IpNet, Ipv4Net};
 use regex_automata::meta::{self, Regex};
 use regex_automata::util::syntax;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
@@ -38,9 +41,9 @@ pub enum PatternError {
     /// It fits every name.
     #[error("the pattern fits every name")]
     FitsAll,
-    /// It fits only addresses, which no name looks like.
+    /// It fits only addresses, which no name looks like: these, where they are few enough to tell.
     #[error("the pattern fits addresses only, and no name")]
-    OnlyAddresses,
+    OnlyAddresses(Vec<IpNet>),
     /// There are too many before it in this file.
     #[error("there are more than {PATTERNS_MAX} patterns in this file")]
     TooMany,
@@ -62,12 +65,12 @@ pub(super) fn checked(pattern: &str) -> Result<Regex, PatternError> {
     if states(&hir) > STATES_MAX {
         return Err(PatternError::TooBig);
     }
-    if is_whole(&hir) && is_numeric(&hir) {
-        return Err(PatternError::OnlyAddresses);
-    }
     let config = meta::Config::new().nfa_size_limit(Some(NFA_BYTES_MAX)).onepass(false).dfa(false);
     let regex = meta::Builder::new().configure(config).build_from_hir(&hir);
     let regex = regex.map_err(|_| PatternError::TooBig)?;
+    if is_whole(&hir) && is_numeric(&hir) {
+        return Err(PatternError::OnlyAddresses(addresses(&hir, &regex)));
+    }
     if UNLIKE.iter().all(|name| regex.is_match(name)) {
         return Err(PatternError::FitsAll);
     }
@@ -105,6 +108,27 @@ fn is_numeric(hir: &Hir) -> bool {
         HirKind::Repetition(repetition) => is_numeric(&repetition.sub),
         HirKind::Capture(capture) => is_numeric(&capture.sub),
         HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().all(is_numeric),
+    }
+}
+
+/// The addresses that a pattern fits which spells out three octets (`^192\.0\.2\.\d+$`): all of them,
+/// or each.
+fn addresses(hir: &Hir, regex: &Regex) -> Vec<IpNet> {
+    let HirKind::Concat(parts) = hir.kind() else { return Vec::new() };
+    let front = parts.iter().find_map(|part| match part.kind() {
+        HirKind::Literal(literal) => Some(std::str::from_utf8(&literal.0).ok()),
+        _ => None,
+    });
+    let Some(front) = front.flatten().and_then(|text| text.rsplit_once('.')) else { return Vec::new() };
+    let (front, rest) = front;
+    let Ok(network) = format!("{front}.0").parse::<Ipv4Addr>() else { return Vec::new() };
+    let [a, b, c, _] = network.octets();
+    let all = (0..=u8::MAX).map(|last| Ipv4Addr::new(a, b, c, last));
+    let fits = |address: &Ipv4Addr| regex.is_match(address.to_string().as_bytes());
+    let found: Vec<IpNet> = all.filter(fits).map(|address| IpNet::from(IpAddr::V4(address))).collect();
+    match Ipv4Net::new(network, 24) {
+        Ok(whole) if rest.is_empty() && found.len() == 256 => vec![whole.into()],
+        _ => found,
     }
 }
 

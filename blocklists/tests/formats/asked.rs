@@ -1,89 +1,77 @@
-//! What the program makes of a case: its rules, and which of them decides.
+//! What the program makes of a case: compiled into an index, and asked.
 //!
 //! Verdicts: `open`; `block` as the policy answers; `nxdomain`, `nodata`, `drop`, `tcp`, and `data`
 //! with records, where the entry says how. For `ut1` the category stands in place of `block`.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use blocklists::name::{Name, NameRef};
-use blocklists::parse::pattern::syntax;
-use blocklists::parse::{Action, ListFile, Reach, Rule, Subject, Types};
+use blocklists::category::CategorySet;
+use blocklists::compile::{Input, compile};
+use blocklists::index::{EntryAction, Index};
+use blocklists::name::Name;
 use blocklists::report::SourceReport;
-use ipnet::IpNet;
-use regex_automata::meta::Regex;
 
 use crate::cases::{Asking, Case, Question};
 
-/// A case as the program reads it.
+/// A case as the program has it.
 pub struct Asked {
-    rules: Vec<Kept>,
+    index: Index,
     report: SourceReport,
     is_ut1: bool,
 }
 
-struct Kept {
-    category: String,
-    subject: What,
-    flags: (bool, bool, bool),
-    types: Option<Types>,
-    spared: Vec<Name>,
-    action: String,
-}
-
-#[derive(Clone, PartialEq)]
-enum What {
-    Name(Name, Reach),
-    Pattern(String),
-    Answer(IpNet),
-    Client(IpNet),
-}
-
 impl Asked {
     pub fn of(case: &Case) -> Self {
-        let mut report = SourceReport::default();
-        let mut rules = Vec::new();
-        for (name, bytes) in &case.files {
-            for list in ListFile::all(&case.source, name, bytes, &mut report) {
-                let category = list.category().to_string();
-                list.parse(&mut report, &mut |_, rule| rules.push(kept(&category, &rule)));
-            }
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy");
+        if case.files.iter().all(|(name, _)| name.is_empty()) {
+            let bytes = case.files.first().map_or(&[][..], |(_, bytes)| bytes);
+            std::fs::write(&copy, bytes).unwrap();
         }
+        for (name, bytes) in case.files.iter().filter(|(name, _)| !name.is_empty()) {
+            let path = copy.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        let input = Input { source: case.source.clone(), copy, copy_name: "copy".to_owned() };
+        let mut compiled = compile(&[input]).unwrap();
+        let index = Index::from_bytes(&compiled.bytes).unwrap();
         let is_ut1 = case.source.category.is_none();
-        Self { rules, report, is_ut1 }
+        Self { index, report: compiled.reports.remove(0), is_ut1 }
     }
 
     pub fn verdict(&self, question: &Question) -> String {
-        let mut said = BTreeMap::new();
-        for rule in &self.rules {
-            said.entry(&rule.category).or_insert_with(|| self.of_category(&rule.category, &question.subject));
+        let index = &self.index;
+        let how = |number: Option<u16>| action(number.and_then(|number| index.action(number)));
+        match &question.subject {
+            Asking::Name(name, rtype) => {
+                let (name, rtype) = (Name::parse(name).unwrap(), number(rtype));
+                let found = index.find(name.as_ref(), rtype).here;
+                self.words(found, |category| how(index.action_of(name.as_ref(), rtype, false, category)))
+            }
+            Asking::Answer(address) => {
+                let listing = index.answer_listing(*address);
+                let found = index.addresses_of(*address);
+                self.words(found, |category| how(index.address_action(listing, false, category)))
+            }
+            Asking::Client(address) => {
+                let listing = index.client_listing(*address);
+                let found = index.clients_of(*address);
+                self.words(found, |category| how(index.address_action(listing, true, category)))
+            }
         }
-        let listed = said.into_iter().filter(|(_, verdict)| verdict != "open");
-        let words: Vec<String> =
-            listed.map(|(category, verdict)| if self.is_ut1 { category.clone() } else { verdict }).collect();
-        if words.is_empty() { "open".to_owned() } else { words.join(" ") }
     }
 
-    /// `$important` first, then lines before patterns, exceptions on a tie.
-    fn of_category(&self, category: &str, asking: &Asking) -> String {
-        let mine: Vec<&Kept> = self.rules.iter().filter(|rule| rule.category == category).collect();
-        let is_cancelled = |rule: &Kept| {
-            mine.iter().any(|other| {
-                other.flags == (rule.flags.0, rule.flags.1, true)
-                    && (&other.subject, &other.types, &other.spared)
-                        == (&rule.subject, &rule.types, &rule.spared)
-            })
+    fn words(&self, found: CategorySet, how: impl Fn(u16) -> String) -> String {
+        let word = |category: u16| {
+            if self.is_ut1 {
+                self.index.categories()[usize::from(category)].to_string()
+            } else {
+                how(category)
+            }
         };
-        let covering = mine.iter().filter(|rule| !rule.flags.2 && rule.covers(asking) && !is_cancelled(rule));
-        let covering: Vec<&&Kept> = covering.collect();
-        let Some(best) = covering.iter().map(|rule| rule.rank()).max() else { return "open".to_owned() };
-        let winners: Vec<_> = covering.iter().filter(|rule| rule.rank() == best).collect();
-        if winners.iter().any(|rule| rule.flags.0) {
-            return "open".to_owned();
-        }
-        let mut actions: Vec<&str> = winners.iter().map(|rule| &*rule.action).collect();
-        actions.dedup();
-        actions.join(", ")
+        let words: Vec<String> = found.iter().map(word).collect();
+        if words.is_empty() { "open".to_owned() } else { words.join(" ") }
     }
 
     pub fn count(&self, name: &str) -> u64 {
@@ -101,76 +89,14 @@ impl Asked {
     }
 }
 
-fn kept(category: &str, rule: &Rule<'_>) -> Kept {
-    let subject = match rule.subject {
-        Subject::Name(name, reach) => What::Name(name.to_owned(), reach),
-        Subject::Pattern(text) => What::Pattern(text.to_owned()),
-        Subject::Answer(net) => What::Answer(net),
-        Subject::Client(net) => What::Client(net),
-    };
-    Kept {
-        category: category.to_owned(),
-        subject,
-        flags: (rule.exception, rule.important, rule.cancels),
-        types: rule.types.cloned(),
-        spared: rule.spared.to_vec(),
-        action: action(rule.action),
-    }
-}
-
-impl Kept {
-    fn rank(&self) -> (bool, bool, usize, Reach, bool) {
-        let (named, labels, reach) = match &self.subject {
-            What::Name(name, reach) => (true, name.as_ref().label_count(), *reach),
-            What::Answer(net) | What::Client(net) => (true, usize::from(net.prefix_len()), Reach::Exact),
-            What::Pattern(_) => (false, 0, Reach::Exact),
-        };
-        (self.flags.1, named, labels, reach, self.flags.0)
-    }
-
-    fn covers(&self, asking: &Asking) -> bool {
-        match (&self.subject, asking) {
-            (What::Answer(net), Asking::Answer(address)) => net.contains(address),
-            (What::Client(net), Asking::Client(address)) => net.contains(address),
-            (What::Name(..) | What::Pattern(_), Asking::Name(name, rtype)) => {
-                let name = Name::parse(name).unwrap();
-                let is_spared =
-                    self.spared.iter().any(|spared| name.as_ref().is_at_or_below(spared.as_ref()));
-                let is_type = self.types.as_ref().is_none_or(|types| types.covers(number(rtype)));
-                !is_spared && is_type && self.fits(name.as_ref())
-            }
-            _ => false,
-        }
-    }
-
-    fn fits(&self, name: NameRef<'_>) -> bool {
-        match &self.subject {
-            What::Name(listed, reach) => {
-                let more = name.label_count().saturating_sub(listed.as_ref().label_count());
-                name.is_at_or_below(listed.as_ref())
-                    && match reach {
-                        Reach::Subtree => true,
-                        Reach::Below => more > 0,
-                        Reach::Exact => name.labels().take(more).all(|label| label.starts_with(b"_")),
-                    }
-            }
-            What::Pattern(text) => {
-                let regex = Regex::builder().syntax(syntax()).build(text).unwrap();
-                regex.is_match(name.to_string().as_bytes())
-            }
-            What::Answer(_) | What::Client(_) => false,
-        }
-    }
-}
-
-fn action(action: Action<'_>) -> String {
+fn action(action: Option<&EntryAction>) -> String {
     match action {
-        Action::Policy => "block".to_owned(),
-        Action::NxDomain => "nxdomain".to_owned(),
-        Action::NoData => "nodata".to_owned(),
-        Action::Drop => "drop".to_owned(),
-        Action::TcpOnly => "tcp".to_owned(),
-        Action::Data(records) => {
+        None | Some(EntryAction::Policy) => "block".to_owned(),
+        Some(EntryAction::NxDomain) => "nxdomain".to_owned(),
+        Some(EntryAction::NoData) => "nodata".to_owned(),
+        Some(EntryAction::Drop) => "drop".to_owned(),
+        Some(EntryAction::TcpOnly) => "tcp".to_owned(),
+        Some(EntryAction::Data(records)) => {
             let records: Vec<_> = records.iter().map(|record| data(record.rtype, &record.rdata)).collect();
             format!("data {}", records.join(", "))
         }

@@ -43,6 +43,8 @@ pub enum What {
     Glob(char, String, bool),
     Expression(String),
     Answer(IpAddr, u8),
+    /// Answers whose text an expression finds.
+    Answers(String),
     Client(IpAddr, u8),
 }
 
@@ -233,7 +235,7 @@ fn hits_guarded(line: &Said) -> bool {
         What::Glob(..) | What::Expression(_) => {
             GUARDED.iter().any(|name| line.fits(name) && !line.spares(name))
         }
-        What::Answer(..) | What::Client(..) => false,
+        What::Answer(..) | What::Answers(_) | What::Client(..) => false,
     }
 }
 
@@ -257,7 +259,11 @@ impl Said {
         match (&self.what, asking) {
             (What::Answer(net, prefix), Asking::Answer(address))
             | (What::Client(net, prefix), Asking::Client(address)) => lies_in(*address, *net, *prefix),
-            (What::Answer(..) | What::Client(..), _) | (_, Asking::Answer(_) | Asking::Client(_)) => false,
+            (What::Answers(text), Asking::Answer(address)) => {
+                expression::finds(text, &address.to_string()).unwrap_or(false)
+            }
+            (What::Answer(..) | What::Answers(_) | What::Client(..), _)
+            | (_, Asking::Answer(_) | Asking::Client(_)) => false,
             (_, Asking::Name(name, rtype)) => {
                 let is_type = self.types.as_ref().is_none_or(|(but, types)| types.contains(rtype) != *but);
                 is_type && self.fits(name) && !self.spares(name)
@@ -282,7 +288,7 @@ impl Said {
             }
             What::Glob(start, text, closed) => adblock::glob(*start, text, *closed, name),
             What::Expression(text) => expression::finds(text, name).unwrap_or(false),
-            What::Answer(..) | What::Client(..) => false,
+            What::Answer(..) | What::Answers(_) | What::Client(..) => false,
         }
     }
 
@@ -292,6 +298,8 @@ impl Said {
             let (named, length, around) = match &said.what {
                 What::Name(name, around) => (1, name.split('.').count(), *around),
                 What::Answer(_, prefix) | What::Client(_, prefix) => (1, usize::from(*prefix), Around::Exact),
+                // As narrow as any address.
+                What::Answers(_) => (1, 32, Around::Exact),
                 What::Glob(..) | What::Expression(_) => (0, 0, Around::Exact),
             };
             (said.important, named, length, around, said.exception)

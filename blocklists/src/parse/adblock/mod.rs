@@ -9,6 +9,8 @@ mod modifiers;
 mod regex;
 mod shape;
 
+use ipnet::IpNet;
+
 use super::pattern::PatternError;
 use super::{Bad, Marks, Parser};
 use modifiers::{Modifiers, Odd};
@@ -75,6 +77,7 @@ fn read_plain(parser: &mut Parser<'_>, pattern: &[u8], marks: Marks<'_>) {
             Err(bad) => parser.count(bad),
         },
         Shape::Pattern(pattern) => take_pattern(parser, &pattern, marks),
+        Shape::Answers(net) => take_answers(parser, &[net], marks),
         Shape::InsideUrl => parser.count(Bad::NotEnforceable),
         Shape::FitsNone => parser.ignore("pattern"),
         Shape::Wrong(why) => parser.reject(why),
@@ -84,8 +87,16 @@ fn read_plain(parser: &mut Parser<'_>, pattern: &[u8], marks: Marks<'_>) {
 fn take_pattern(parser: &mut Parser<'_>, pattern: &str, marks: Marks<'_>) {
     match parser.take_pattern(pattern, marks) {
         Ok(()) => {}
-        Err(PatternError::OnlyAddresses) => parser.ignore("address-pattern"),
+        Err(PatternError::OnlyAddresses(nets)) if nets.is_empty() => parser.ignore("address-pattern"),
+        Err(PatternError::OnlyAddresses(nets)) => take_answers(parser, &nets, marks),
         Err(why) => parser.reject(why),
+    }
+}
+
+fn take_answers(parser: &mut Parser<'_>, nets: &[IpNet], marks: Marks<'_>) {
+    let taken = nets.iter().try_for_each(|&net| parser.take_answer(net, marks));
+    if let Err(bad) = taken {
+        parser.count(bad);
     }
 }
 

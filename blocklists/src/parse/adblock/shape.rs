@@ -5,15 +5,20 @@
 //! sign on a side the pattern is open on that side, with one reading that every list relies on: a
 //! whole host is that host (`||ads.example` is meant as `||ads.example^`).
 
+use std::net::Ipv4Addr;
+
+use ipnet::{IpNet, Ipv4Net};
+
 use crate::parse::{Reach, address};
 
 /// What a pattern is.
-#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Shape<'t> {
     /// A host, if it is one, and what around it.
     Host(&'t [u8], Reach),
     /// A regular expression over names.
     Pattern(String),
+    /// The front of an address: all answers that start so.
+    Answers(IpNet),
     /// It fits only addresses of pages.
     InsideUrl,
     /// No name ever fits it.
@@ -65,6 +70,9 @@ pub(super) fn of(pattern: &[u8], plain: Reach) -> Shape<'_> {
     if !is_spelt && (has_star || floating || (closed && front == Front::Any)) {
         return Shape::Wrong("the pattern holds what no name does");
     }
+    if let Some(net) = (front != Front::Any && end == End::Open).then(|| front_of_address(body)).flatten() {
+        return Shape::Answers(net);
+    }
     let goes_on = end == End::Starred || (body.ends_with(b".") && !closed);
     let is_host = !(has_star || is_spelt && goes_on);
     let is_word = is_spelt && !body.contains(&b'.');
@@ -78,6 +86,15 @@ pub(super) fn of(pattern: &[u8], plain: Reach) -> Shape<'_> {
         _ if is_spelt => Shape::Pattern(regex(front, body, closed)),
         _ => Shape::Host(body, plain),
     }
+}
+
+/// `192.0.2.` and `192.0.`: two or three octets, and the dot that says that more come.
+fn front_of_address(body: &[u8]) -> Option<IpNet> {
+    let text = std::str::from_utf8(body).ok()?.strip_suffix('.')?;
+    let octets = text.split('.').count();
+    let zeros = [".0.0", ".0"].get(octets.checked_sub(2)?)?;
+    let address: Ipv4Addr = format!("{text}{zeros}").parse().ok()?;
+    Ipv4Net::new(address, u8::try_from(octets * 8).ok()?).ok().map(IpNet::V4)
 }
 
 /// How a pattern ends.

@@ -22,7 +22,15 @@ pub fn read(line: &str, plain: Around) -> Option<Said> {
     let what = if is_expression {
         let inside = pattern.get(1..pattern.len() - 1)?;
         expression::finds(inside, "x")?;
-        What::Expression(inside.to_owned())
+        // Three octets spelt out: an address, whatever the last is.
+        if inside
+            .strip_prefix('^')
+            .is_some_and(|rest| rest.split("\\.").take(3).all(|octet| octet.parse::<u8>().is_ok()))
+        {
+            What::Answers(inside.to_owned())
+        } else {
+            What::Expression(inside.to_owned())
+        }
     } else {
         pattern_said(pattern, plain)?
     };
@@ -76,6 +84,13 @@ fn pattern_said(pattern: &str, plain: Around) -> Option<What> {
     body = body.trim_matches('*');
     if let Some((address, prefix)) = network(body).filter(|_| !floating && !starred) {
         return may_be_answer(address, prefix).then_some(What::Answer(address, prefix));
+    }
+    if let Some(octets) = body.strip_suffix('.').filter(|_| !closed && !starred && start != ' ') {
+        let octets: Vec<&str> = octets.split('.').collect();
+        if matches!(octets.len(), 2 | 3) && octets.iter().all(|octet| octet.parse::<u8>().is_ok()) {
+            let address = [octets.as_slice(), &["0", "0"][octets.len() - 2..]].concat().join(".");
+            return Some(What::Answer(address.parse().ok()?, u8::try_from(octets.len() * 8).ok()?));
+        }
     }
     let goes_on = starred || (body.ends_with('.') && !closed);
     let name = |text: &str, around| host(text).map(|host| What::Name(host, around));

@@ -29,6 +29,12 @@ category = "local/board-games"
 format = "hosts"
 path = "lists/board-games.txt"
 trust = "extra"
+[[source]]
+id = "zone"
+category = "scams"
+format = "rpz"
+path = "lists/scams.rpz"
+actions = "policy"
 [[category]]
 id = "local/board-games"
 title = "Board game shops"
@@ -116,7 +122,7 @@ fn a_bound_that_is_broken_says_what_is_looser() {
         WHOLE.replace("\"staff\"", "\"byod\"").replace("gambling = \"block\"", "gambling = \"watch\"");
     assert_eq!(
         mistake(&looser).unwrap(),
-        "line 41, column 21: policy `year6` is looser than `byod`: the school's own names are answered; \
+        "line 47, column 21: policy `year6` is looser than `byod`: the school's own names are answered; \
          gambling is watch, not block; games is open in other periods"
     );
 }
