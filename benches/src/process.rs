@@ -101,6 +101,11 @@ impl Process {
         Ok(Spent { total: nanoseconds / 1e3, user: ticks(11), system: ticks(12) })
     }
 
+    /// Whether it said something.
+    pub fn said(&self, what: &str) -> bool {
+        std::fs::read(&self.log).is_ok_and(|said| String::from_utf8_lossy(&said).contains(what))
+    }
+
     /// The end of what it said, for a complaint.
     pub fn last_words(&self) -> String {
         let bytes = std::fs::read(&self.log).unwrap_or_default();
