@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::editions::Editions;
 use crate::figures::{Figures, markdown};
 use crate::load::paced::{self, Paced};
+use crate::load::port::dropped_at;
 use crate::load::stream::Stream;
 use crate::names::Names;
 use crate::options::Options;
@@ -40,6 +41,8 @@ struct Part {
     what: &'static str,
     times: Figures,
     paced: Paced,
+    /// Datagrams that the kernel dropped at the server's socket.
+    dropped_there: u64,
     /// Whether refusals and silence are fine.
     starting: bool,
 }
@@ -110,19 +113,19 @@ fn starts(prepared: &Prepared, names: &Names, repeats: usize) -> Outcome<Part> {
             if repeat % WITHOUT_INDEX_EVERY == 0 && state.exists() {
                 std::fs::remove_dir_all(&state)?;
             }
-            let running = prepared.start(&names.landmarks(0))?;
+            let running = prepared.start(&names.ends())?;
             times.push(running.loading);
             running.check(&names.some_listed(AFTERWARDS, 3), &[])?;
             thread::sleep(HOLD);
         }
         Ok(times)
     })?;
-    Ok(Part { what: "starts", times: Figures::of_seconds(&times), paced, starting: true })
+    Ok(Part { what: "starts", times: Figures::of_seconds(&times), paced, dropped_there: 0, starting: true })
 }
 
 /// Gives the running program other lists again and again.
 fn swaps(prepared: &Prepared, names: &Names, editions: &mut Editions, repeats: usize) -> Outcome<Part> {
-    let running = prepared.start(&names.landmarks(0))?;
+    let running = prepared.start(&names.ends())?;
     let (times, paced) = while_asked(prepared, names, RATE_SWAPPING, || {
         let mut times = Vec::new();
         for _ in 0..repeats {
@@ -136,18 +139,20 @@ fn swaps(prepared: &Prepared, names: &Names, editions: &mut Editions, repeats: u
         }
         Ok(times)
     })?;
-    Ok(Part { what: "swaps", times: Figures::of_seconds(&times), paced, starting: false })
+    let dropped_there = dropped_at(prepared.address.port())?;
+    Ok(Part { what: "swaps", times: Figures::of_seconds(&times), paced, dropped_there, starting: false })
 }
 
 /// The same rate while nothing happens: what the machine itself loses.
 fn quiet(prepared: &Prepared, names: &Names) -> Outcome<Part> {
-    let _running = prepared.start(&names.landmarks(0))?;
+    let _running = prepared.start(&names.ends())?;
     let nothing = || {
         thread::sleep(Duration::from_secs(5));
         Ok(())
     };
     let ((), paced) = while_asked(prepared, names, RATE_SWAPPING, nothing)?;
-    Ok(Part { what: "nothing", times: Figures::new(Vec::new()), paced, starting: false })
+    let dropped_there = dropped_at(prepared.address.port())?;
+    Ok(Part { what: "nothing", times: Figures::new(Vec::new()), paced, dropped_there, starting: false })
 }
 
 /// `lists update`, as politely as the program itself runs it.
@@ -170,7 +175,7 @@ pub fn update_command(prepared: &Prepared) -> Command {
 fn report(parts: &[Part]) -> ExitCode {
     let mut lines = Vec::new();
     let mut good = true;
-    for Part { what, times, paced, starting } in parts {
+    for Part { what, times, paced, dropped_there, starting } in parts {
         let tally = &paced.tally;
         let passed = tally.records + tally.failed + if *starting { 0 } else { tally.refused };
         let lost = if *starting { 0 } else { tally.lost.saturating_sub(paced.dropped_here) };
@@ -185,6 +190,7 @@ fn report(parts: &[Part]) -> ExitCode {
             tally.failed.to_string(),
             tally.lost.to_string(),
             paced.dropped_here.to_string(),
+            dropped_there.to_string(),
             paced.late.to_string(),
         ]);
     }
@@ -198,6 +204,7 @@ fn report(parts: &[Part]) -> ExitCode {
         "failed",
         "no reply",
         "of them dropped at the client",
+        "at the server",
         "not asked, the client had no core",
     ];
     print!("{}", markdown(&head, &lines));

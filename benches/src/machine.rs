@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::Outcome;
 
 /// Resident memory of one process, in bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Memory {
     /// Resident set: pages in memory, shared ones counted in full.
     pub rss: u64,

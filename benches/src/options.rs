@@ -24,8 +24,9 @@ pub struct Options {
 }
 
 impl Options {
-    /// Reads them, and makes sure that the program is there; it is looked for beside this one.
+    /// Reads them for a bench that starts servers, and makes sure that the program is there; it is looked for beside this one.
     pub fn read(arguments: &[&str]) -> Outcome<Self> {
+        crate::process::end_together()?;
         let mut options = Self::of_names(arguments)?;
         options.server = options.server.canonicalize().map_err(|_| {
             format!(

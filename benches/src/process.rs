@@ -5,8 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -38,6 +39,9 @@ impl Spent {
     }
 }
 
+/// Process groups that this program started and that have not ended.
+static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
 /// A running process, ended when dropped.
 #[derive(Debug)]
 pub struct Process {
@@ -60,6 +64,7 @@ impl Process {
         let child = command.spawn();
         sched_setaffinity(None, &own)?;
         let child = child.map_err(|error| format!("{}: {error}", command.get_program().to_string_lossy()))?;
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).push(child.id());
         Ok(Self { child, log: log.to_owned() })
     }
 
@@ -101,6 +106,11 @@ impl Process {
         Ok(Spent { total: nanoseconds / 1e3, user: ticks(11), system: ticks(12) })
     }
 
+    /// Whether it said something.
+    pub fn said(&self, what: &str) -> bool {
+        std::fs::read(&self.log).is_ok_and(|said| String::from_utf8_lossy(&said).contains(what))
+    }
+
     /// The end of what it said, for a complaint.
     pub fn last_words(&self) -> String {
         let bytes = std::fs::read(&self.log).unwrap_or_default();
@@ -112,12 +122,32 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It is of no more use; a process that is already gone is no trouble either.
-        if let Ok(group) = i32::try_from(self.id()) {
-            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-        }
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).retain(|id| *id != self.id());
+        end(self.id());
         let _ = self.child.wait();
     }
+}
+
+/// Ends a group of processes. It is of no more use; one that is already gone is no trouble either.
+fn end(id: u32) {
+    if let Ok(group) = i32::try_from(id) {
+        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+    }
+}
+
+/// Ends what was started when this program is told to end: servers left behind would take their share of
+/// the next measurement. To be called before there are other threads.
+pub fn end_together() -> Outcome<()> {
+    let mut signals = SigSet::empty();
+    [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().for_each(|signal| signals.add(signal));
+    signals.thread_block()?;
+    std::thread::spawn(move || {
+        if signals.wait().is_ok() {
+            RUNNING.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().for_each(end);
+            std::process::exit(130);
+        }
+    });
+    Ok(())
 }
 
 /// As many as a set can hold: the kernel takes those that there are.

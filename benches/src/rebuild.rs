@@ -66,7 +66,7 @@ pub fn run(options: &Options) -> Outcome<ExitCode> {
          listed, 5 % never asked before); PSS read every {} ms in both.\n",
         LOOK_EVERY.as_millis()
     );
-    let running = prepared.start(&names.landmarks(0))?;
+    let running = prepared.start(&names.ends())?;
     let bench = Bench { prepared: &prepared, running, names: &names };
     let mut quiet = Vec::new();
     let mut rebuilding: Vec<Window> = Vec::new();

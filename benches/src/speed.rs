@@ -68,6 +68,8 @@ pub struct Bench {
     folder: PathBuf,
     pace: Pace,
     salt: u64,
+    /// What went wrong with whom, for the report.
+    failures: Vec<String>,
     _upstream: Upstream,
 }
 
@@ -102,7 +104,7 @@ pub fn run(options: &Options) -> Outcome<ExitCode> {
     let measured = rounds::run(&mut bench)?;
     let gates = gate::run(&mut bench)?;
     text.push_str(&report::tables(&bench, options, &measured, &gates)?);
-    for sentence in missing.into_iter().chain(dnsperf::missing()) {
+    for sentence in missing.into_iter().chain(bench.failures).chain(dnsperf::missing()) {
         text.push_str(&format!("\n{sentence}.\n"));
     }
     text.push_str(&format!("\nLoad average before and after: {before} and {}.\n", machine::load()));
@@ -150,7 +152,8 @@ impl Bench {
                 Err(error) => missing.push(format!("{} is not measured: {error}", kind.name())),
             }
         }
-        let mut bench = Self { names, contenders, folder, pace, salt: 0, _upstream: upstream };
+        let mut bench =
+            Self { names, contenders, folder, pace, salt: 0, failures: Vec::new(), _upstream: upstream };
         bench.start_echoes(core)?;
         Ok((bench, missing))
     }
@@ -238,9 +241,9 @@ fn start(kind: Kind, plan: &Plan, names: &Names) -> Outcome<Running> {
     let prepared = kind.prepare(plan)?;
     if kind == Kind::Schoolgate {
         // Compiled before, as it is on any day but the first.
-        drop(prepared.start(&names.landmarks(0))?);
+        drop(prepared.start(&names.ends())?);
     }
-    let running = prepared.start(&names.landmarks(SAMPLE))?;
+    let running = prepared.start(&names.ends())?;
     let open: Vec<&str> = names.open.iter().take(SAMPLE).map(String::as_str).collect();
     running.check(&names.some_listed(SAMPLE, 5), &open)?;
     Ok(running)

@@ -66,11 +66,7 @@ impl Port {
 
     /// Datagrams that the kernel dropped here because nobody received them in time.
     pub fn dropped(&self) -> Outcome<u64> {
-        let own = format!(":{:04X}", self.socket.local_addr()?.port());
-        let table = std::fs::read_to_string("/proc/net/udp")?;
-        let lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let ours = lines.filter(|fields| fields.get(1).is_some_and(|local| local.ends_with(&own)));
-        Ok(ours.filter_map(|fields| fields.last()?.parse::<u64>().ok()).sum())
+        dropped_at(self.socket.local_addr()?.port())
     }
 
     /// Questions that wait for a reply.
@@ -171,4 +167,13 @@ impl Port {
 /// Nothing there, no room, or nobody listening: all pass.
 fn is_passing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted | ErrorKind::ConnectionRefused)
+}
+
+/// Datagrams that the kernel dropped at the sockets of a port since they were opened.
+pub fn dropped_at(port: u16) -> Outcome<u64> {
+    let own = format!(":{port:04X}");
+    let table = std::fs::read_to_string("/proc/net/udp")?;
+    let lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ours = lines.filter(|fields| fields.get(1).is_some_and(|local| local.ends_with(&own)));
+    Ok(ours.filter_map(|fields| fields.last()?.parse::<u64>().ok()).sum())
 }

@@ -193,30 +193,34 @@ impl Prepared {
         Path::new(self.command.first().map_or("", String::as_str))
     }
 
-    /// Starts it and waits until all of these names are blocked: the first and the last of its list, then
-    /// a sample. Loading ends with the first two, unless the server turns out to take up its list while it
-    /// answers already (bind does) and the sample had to be asked again.
+    /// Starts it and waits until all of these names are blocked: the first and the last of its list, and
+    /// any more. Bind answers before its whole zone is in force; there it has to say so as well.
     pub fn start(&self, names: &[&str]) -> Outcome<Running> {
         let started = Instant::now();
         let mut process = self.launch()?;
         let socket = UdpSocket::bind((schoolgate::CLIENT, 0))?;
-        let (mut loading, mut waited) = (Duration::ZERO, true);
-        for (at, name) in names.iter().enumerate() {
-            while ask(&socket, self.address, name, PACE)? != Said::Nothing {
-                waited = true;
-                if let Some(status) = process.ended()? {
-                    let said = process.last_words();
-                    return Err(format!("{} ended with {status}:\n{said}", self.kind.name()).into());
-                }
-                if started.elapsed() > PATIENCE {
-                    let said = process.last_words();
-                    return Err(format!("{} does not block {name}:\n{said}", self.kind.name()).into());
+        let mut wait = |what: &str, done: &mut dyn FnMut(&Process) -> Outcome<bool>| -> Outcome<()> {
+            while !done(&process)? {
+                let ended = process.ended()?;
+                if ended.is_some() || started.elapsed() > PATIENCE {
+                    let (name, said) = (self.kind.name(), process.last_words());
+                    let how =
+                        ended.map_or("is not ready".to_owned(), |status| format!("ended with {status}"));
+                    return Err(format!("{name} {how}, waiting for {what}:\n{said}").into());
                 }
             }
-            if at < 2 || waited {
-                (loading, waited) = (started.elapsed(), false);
-            }
+            Ok(())
+        };
+        for name in names {
+            wait(name, &mut |_| Ok(ask(&socket, self.address, name, PACE)? == Said::Nothing))?;
         }
+        if self.kind == Kind::Bind {
+            wait("its policy zone", &mut |process| {
+                std::thread::sleep(PACE);
+                Ok(process.said("reload done"))
+            })?;
+        }
+        let loading = started.elapsed();
         Ok(Running { kind: self.kind, address: self.address, process, loading })
     }
 

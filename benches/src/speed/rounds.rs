@@ -48,7 +48,14 @@ pub fn run(bench: &mut Bench) -> Outcome<Vec<Measured>> {
             let questions = bench.questions(mix)?;
             for (at, own) in all.iter_mut().enumerate() {
                 let Some(runs) = own.get_mut(number) else { continue };
-                bench.measure(at, mix, questions.as_deref(), runs)?;
+                let Err(error) = bench.measure(at, mix, questions.as_deref(), runs) else { continue };
+                let name = bench.contenders.get(at).map_or("", |contender| contender.name.as_str());
+                // One peer that gives up is no reason to lose the rest of a long run.
+                bench.failures.push(format!(
+                    "{name} failed in round {}, {}, and lacks those figures: {error}",
+                    round + 1,
+                    mix.name()
+                ));
             }
         }
     }
@@ -59,7 +66,7 @@ pub fn run(bench: &mut Bench) -> Outcome<Vec<Measured>> {
             Ok(Measured {
                 name: contender.name.clone(),
                 runs,
-                memory: running.process.memory()?,
+                memory: running.process.memory().unwrap_or_default(),
                 loading: running.loading.as_secs_f64(),
             })
         })
