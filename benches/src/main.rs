@@ -26,7 +26,7 @@ const USAGE: &str = "\
 Measures schoolgate on real block lists.
 
 Usage: benches <spine|agree|must-open> [--data DIR]
-       benches misses [--server URL]...
+       benches misses [--ca FILE] [--server URL]...
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
   agree   index and a naive matcher on 100,000 listed and 100,000 unlisted names; exit 1 on a difference
@@ -37,6 +37,7 @@ Usage: benches <spine|agree|must-open> [--data DIR]
   misses  processor time of one cache miss on the upstream side, against a responder on the second core
 
   --server URL ask this upstream server instead of the built-in responder, such as tcp://127.0.0.1:5353
+  --ca FILE    authority of an encrypted server
   --data DIR   folder with INDEX.tsv, lists/ and queries/
                (else $SCHOOLGATE_BENCH_DATA, else ../shared/data beside the repository)
 
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
             spine::memory::in_this_process(folder.as_ref(), policy.as_ref(), index.as_ref())
         }
         ["misses", rest @ ..] => misses::run(rest),
-        ["misses-of", server] => misses::of(server),
+        ["misses-of", server, ca] => misses::of(server, ca),
         ["misses-responder"] => misses::responder(),
         ["--help" | "-h"] => {
             println!("{USAGE}");
