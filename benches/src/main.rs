@@ -48,13 +48,12 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const USAGE: &str = "\
 Measures schoolgate on real block lists, alone and beside its peers.
 
-Usage: benches <spine|agree|must-open|growth|front> [--data DIR]
-       benches misses [--server URL]...
+Usage: benches <spine|agree|must-open|front> [--data DIR]
+       benches growth [NAMES...] [--data DIR]
+       benches misses [--ca FILE] [--server URL]...
        benches instructions [--write]
        benches overload
        benches <micro|lists|peers|leaks|rebuild> [--names N] [--data DIR] [--server PATH] [--repeats N] [--quick] …
-Usage: benches <spine|agree|must-open> [--data DIR]
-       benches growth [NAMES...] [--data DIR]
 
   spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
   agree   index and a naive matcher on 100,000 listed and 100,000 unlisted names; exit 1 on a difference
@@ -75,12 +74,10 @@ Usage: benches <spine|agree|must-open> [--data DIR]
   rebuild
           a rebuild of three million names under load: questions lost, p90 and memory against a quiet
           minute; exit 1 when a bound is not held
-  growth [SIZE…]
-          compile, open, memory and look-up of generated names, from 100,000 to 10 million
   front [CASE COUNT [full]]
           what an answer over UDP costs (echo, blocked, cached, safe-search), over a floor that only echoes
   misses  processor time of one cache miss on the upstream side, against a responder on the second core;
-          --server URL asks another one, such as tcp://127.0.0.1:5353
+          --server URL asks another one, such as tcp://127.0.0.1:5353, --ca FILE is its authority
   overload
           whether a quiet client is answered while one address, and 1,000, ask as fast as they can; exit 1
           where not
@@ -132,7 +129,7 @@ fn main() -> ExitCode {
         ["count-answers", folder, way] => micro::instructions::in_this_process(folder.as_ref(), way),
         ["echo", manner, address, octets] => load::echo::in_this_process(manner, address, octets),
         ["misses", rest @ ..] => misses::run(rest),
-        ["misses-of", server] => misses::of(server),
+        ["misses-of", server, ca] => misses::of(server, ca),
         ["misses-responder"] => misses::responder(),
         ["--help" | "-h"] => {
             println!("{USAGE}");

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use blocklists::name::Name;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use resolver::upstream::{ServerAddress, UpQuestion, Upstreams};
+use resolver::upstream::{Options, ServerAddress, Trust, UpQuestion, Upstreams};
 
 use crate::Outcome;
 
@@ -30,13 +30,14 @@ const RUNS: usize = 5;
 /// Octets of header and of the OPT record without options, around the question.
 const HEADER: usize = 12;
 
-/// `benches misses [--server URL]…`
+/// `benches misses [--ca FILE] [--server URL]…`
 pub fn run(arguments: &[&str]) -> Outcome<ExitCode> {
-    let mut servers = Vec::new();
+    let (mut servers, mut ca) = (Vec::new(), "");
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         match (*word, words.next()) {
             ("--server", Some(url)) => servers.push((*url).to_owned()),
+            ("--ca", Some(file)) => ca = file,
             _ => return Err(format!("`{word}` is not understood; see --help").into()),
         }
     }
@@ -46,14 +47,14 @@ pub fn run(arguments: &[&str]) -> Outcome<ExitCode> {
     }
     println!("| upstream | processor us a miss | all runs | questions a second |\n|---|---|---|---|");
     for server in &servers {
-        println!("{}", in_own_process(server)?);
+        println!("{}", in_own_process(server, ca)?);
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Measures in a fresh process on the first core: its processor time is the misses' alone.
-fn in_own_process(server: &str) -> Outcome<String> {
-    let output = pinned("0", &["misses-of", server])?.stdout(Stdio::piped()).output()?;
+fn in_own_process(server: &str, ca: &str) -> Outcome<String> {
+    let output = pinned("0", &["misses-of", server, ca])?.stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("asking {server} failed: {}", output.status).into());
     }
@@ -67,11 +68,14 @@ fn pinned(core: &str, arguments: &[&str]) -> Outcome<Command> {
     Ok(command)
 }
 
-/// `benches misses-of URL`: prints one row.
-pub fn of(server: &str) -> Outcome<ExitCode> {
+/// `benches misses-of URL CA`: prints one row. CA is a file with the authority of an encrypted server, or
+/// empty.
+pub fn of(server: &str, ca: &str) -> Outcome<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let server: ServerAddress = server.parse()?;
-    let upstreams = Upstreams::plain(vec![vec![server.clone()]], &[]);
+    let trust = if ca.is_empty() { Trust::default() } else { Trust::only(&std::fs::read(ca)?)? };
+    let options = Options { trust, ..Options::default() };
+    let upstreams = Upstreams::of_servers(&[vec![server.clone().into()]], &[], options);
     let mut runs = Vec::new();
     let mut rate = 0.0_f64;
     runtime.block_on(async {

@@ -21,6 +21,7 @@ mod bad_input;
 mod blocking;
 mod clients;
 mod commands;
+mod encrypted_upstreams;
 mod entry_actions;
 mod list_forms;
 mod local_names;

@@ -82,6 +82,8 @@ pub(super) struct Sealed {
     context: Arc<PoolContext>,
     near_misses: Arc<AtomicU64>,
     row: Row<Exchange>,
+    /// Keeps the tasks of the connections: they end with it.
+    provider: TokioRuntimeProvider,
 }
 
 impl Sealed {
@@ -104,7 +106,14 @@ impl Sealed {
         options.timeout = TRY;
         options.max_active_requests = LINE_QUESTIONS;
         let context = Arc::new(PoolContext::new(options, TlsConfig { config: trust.0.clone() }));
-        Self { ip: server.ip(), config, context, near_misses, row: Row::new() }
+        Self {
+            ip: server.ip(),
+            config,
+            context,
+            near_misses,
+            row: Row::new(),
+            provider: TokioRuntimeProvider::default(),
+        }
     }
 
     /// Asks one question; the caller bounds the time. Needs a tokio runtime.
@@ -131,12 +140,17 @@ impl Sealed {
                     taken.answered();
                     return Ok((bytes, reply));
                 }
-                Err(NetError::Busy) => return Err(ErrorKind::WouldBlock.into()),
                 Err(NetError::Timeout) => return Err(ErrorKind::TimedOut.into()),
-                // One that had been open for a while may just have been closed: a new one will tell.
+                // One that had been open for a while may just have been closed, which hickory calls busy
+                // too: a new one will tell.
                 Err(error) => {
+                    let busy = matches!(error, NetError::Busy);
                     if taken.broke() {
-                        return Err(io::Error::other(error));
+                        return Err(if busy {
+                            ErrorKind::WouldBlock.into()
+                        } else {
+                            io::Error::other(error)
+                        });
                     }
                 }
             }
@@ -149,21 +163,11 @@ impl Sealed {
     }
 
     fn connect(&self) -> impl Future<Output = io::Result<Exchange>> + Send + use<> {
-        let provider = TokioRuntimeProvider::default();
-        let connecting = provider.new_connection(self.ip, &self.config, &self.context);
+        let connecting = self.provider.new_connection(self.ip, &self.config, &self.context);
         async move { connecting.map_err(io::Error::other)?.await.map_err(io::Error::other) }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_without_certificates_is_refused() {
-        for text in ["", "root certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
-        {
-            assert!(Trust::only(text.as_bytes()).is_err(), "{text}");
-        }
-    }
-}
+#[path = "sealed_tests.rs"]
+mod tests;

@@ -217,10 +217,9 @@ async fn beyond_the_bound_questions_are_refused_and_slots_come_back() {
     assert_eq!(slots.taken(), 0);
 }
 
-#[tokio::test]
-async fn a_server_written_as_a_name_is_found_through_the_bootstrap() {
-    // Says that every name has the address 127.0.0.1 (and no IPv6 address).
-    let bootstrap = server(|query| {
+/// A server that says that every name has the address 127.0.0.1 (and no IPv6 address).
+pub(super) async fn bootstrap() -> SocketAddr {
+    server(|query| {
         let question_end = 12 + query[12..].iter().position(|&byte| byte == 0).unwrap() + 5;
         let is_a = query[question_end - 3] == 1;
         let mut reply = query[..question_end].to_vec();
@@ -231,10 +230,15 @@ async fn a_server_written_as_a_name_is_found_through_the_bootstrap() {
             reply.extend(b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x7f\x00\x00\x01");
         }
         vec![reply]
-    });
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_server_written_as_a_name_is_found_through_the_bootstrap() {
     let good = says(0).await;
     let named: ServerAddress = format!("udp://dns.example:{}", good.port()).parse().unwrap();
-    let upstreams = Upstreams::plain(vec![vec![named.clone()]], &[bootstrap.await]);
+    let upstreams = Upstreams::plain(vec![vec![named.clone()]], &[bootstrap().await]);
     assert_eq!(&*ask(&upstreams).await.unwrap().server, named.to_string());
 
     let nobody = Upstreams::plain(vec![vec![named]], &[]);

@@ -12,8 +12,8 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::tests::{SERVFAIL, ask, closed, label, question, respond, says, server, upstreams};
 use super::{
-    Carrier, Options, PACKETS_MAX, PORT_USES, PORTS, ROUNDS, Server, ServerAddress, Strategy, UpError,
-    UpQuestion, Upstreams,
+    Carrier, IN_FLIGHT_MAX, Options, PACKETS_MAX, PORT_USES, PORTS, ROUNDS, Server, ServerAddress, Strategy,
+    UpError, UpQuestion, Upstreams,
 };
 
 const TRUNCATED: u8 = 0x02;
@@ -317,4 +317,30 @@ async fn a_cookie_that_a_server_gave_is_expected_from_then_on() {
         assert_eq!(ask(&upstreams).await.unwrap().bytes[3] & 0xf, expected);
     }
     assert_eq!(upstreams.servers()[0].near_misses, 4);
+}
+
+#[tokio::test]
+async fn a_flood_of_names_that_nobody_answers_keeps_nobody_else_from_asking() {
+    let selective = server(|query| {
+        let dead = query.windows(5).any(|octets| octets == b"\x04dead");
+        if dead { Vec::new() } else { vec![respond(query, 0)] }
+    });
+    let upstreams = upstreams(&[selective.await]);
+    let mut flood = tokio::task::JoinSet::new();
+    for number in 0..1500 {
+        let group = Arc::clone(upstreams.group(0).unwrap());
+        let name = Name::parse(&format!("n{number}.dead.example")).unwrap();
+        flood.spawn(async move { group.ask(&UpQuestion { name, ..question() }).await });
+    }
+    let flooded = async {
+        while upstreams.in_flight() < 1300 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), flooded).await.unwrap();
+    for number in 0..100 {
+        upstreams.group(0).unwrap().ask(&named(number)).await.unwrap();
+    }
+    assert!(upstreams.in_flight() < IN_FLIGHT_MAX / 2, "{} in flight", upstreams.in_flight());
+    assert!(upstreams.servers()[0].in_flight >= 1300);
 }

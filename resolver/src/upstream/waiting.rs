@@ -159,8 +159,64 @@ impl Seat<'_> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        if let Some(table) = self.waiting.table().as_mut() {
-            table.remove(&self.id);
+        let mut table = self.waiting.table();
+        let place = table.as_mut().and_then(|table| match table.entry(self.id) {
+            Entry::Occupied(place) => Some(place),
+            Entry::Vacant(_) => None,
+        });
+        // Once answered, the id may already be somebody else's.
+        if let Some(place) = place.filter(|place| Arc::ptr_eq(&place.get().query, &self.query)) {
+            place.remove();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::Extras;
+    use super::super::tests::{question, respond};
+    use super::*;
+
+    fn query() -> Query {
+        Query::new(&question(), Extras::default()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_id_that_is_given_again_stays_with_its_new_owner() {
+        let waiting = Waiting::new(Match::Exact);
+        let first = waiting.sit(query()).unwrap();
+        let id = first.id;
+        assert_eq!(waiting.deliver(&respond(first.query.bytes(), 0), |_, _| true), Delivery::Taken);
+        let second =
+            std::iter::repeat_with(|| waiting.sit(query()).unwrap()).find(|seat| seat.id == id).unwrap();
+        assert!(matches!(first.hear().await.unwrap(), Heard::Reply(..)));
+        assert_eq!(waiting.deliver(&respond(second.query.bytes(), 3), |_, _| true), Delivery::Taken);
+        assert!(matches!(second.hear().await.unwrap(), Heard::Reply(_, reply) if reply.rcode == 3));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_hears_of_the_end_and_nobody_sits_down_after_it() {
+        let waiting = Waiting::new(Match::Exact);
+        let seat = waiting.sit(query()).unwrap();
+        waiting.disappoint(&io::ErrorKind::ConnectionRefused.into());
+        assert_eq!(seat.hear().await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        drop(waiting.sit(query()).unwrap());
+        waiting.close(&io::ErrorKind::UnexpectedEof.into());
+        assert_eq!(waiting.sit(query()).unwrap_err().kind(), io::ErrorKind::NotConnected);
+        assert_eq!(waiting.deliver(&respond(query().bytes(), 0), |_, _| true), Delivery::Stray);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_asked_is_a_stray_and_another_id_a_near_miss() {
+        let waiting = Waiting::new(Match::Exact);
+        let seat = waiting.sit(query()).unwrap();
+        let mut reply = respond(seat.query.bytes(), 0);
+        reply[0] ^= 1;
+        assert_eq!(waiting.deliver(&reply, |_, _| true), Delivery::NearMiss);
+        reply[14] ^= 1;
+        assert_eq!(waiting.deliver(&reply, |_, _| true), Delivery::Stray);
+        assert_eq!(waiting.deliver(&[], |_, _| true), Delivery::Stray);
+        assert_eq!(waiting.deliver(&respond(seat.query.bytes(), 0), |_, _| false), Delivery::NearMiss);
+        assert!(matches!(seat.hear().await.unwrap(), Heard::Doubtful));
     }
 }

@@ -4,12 +4,14 @@ mod coordinator;
 mod publisher;
 mod pupil;
 mod records;
+mod resolver;
 mod school;
 mod upstream;
 
 pub use coordinator::Coordinator;
 pub use publisher::Publisher;
 pub use pupil::{Pupil, Question, Reply};
+pub use resolver::{Make, Resolver};
 pub use school::{Exit, Plan, School};
 pub use upstream::{Mood, Upstream};
 

@@ -129,7 +129,7 @@ impl Plan {
 }
 
 /// A port that is free for UDP and TCP now, and that no other story of this run gets.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let spread = u16::try_from(std::process::id() % 11_000).unwrap();
     for _ in 0..PORTS.len() {
