@@ -2,7 +2,7 @@
 //!
 //! It owns everything that may change while the server runs. Each change ends the same way: a new
 //! [`Snapshot`] is built here and swapped in whole. Compiling lists is work for a child process
-//! (`schoolgate lists update`), so its memory goes back to the system and hostile bytes stay out of
+//! (`schoolgate lists update`, see [`crate::schedule`]), so its memory goes back to the system and hostile bytes stay out of
 //! the process that answers.
 
 use std::sync::Arc;
@@ -13,10 +13,13 @@ use blocklists::index::Index;
 use blocklists_update::{Lists, LoadedFrom, State};
 use policy::{Snapshot, World};
 use resolver::Engine;
+use sha2::{Digest, Sha256};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::document::{self, Loaded};
 use crate::config::{Config, Origin, parts};
+use crate::record::Record;
+use crate::schedule::Schedule;
 use crate::state::{self, Reloaded};
 use crate::{doctor, service};
 
@@ -26,6 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const KEEP_SIGHTINGS_EVERY: Duration = Duration::from_secs(60);
 /// How often this machine's interfaces and their addresses are looked at.
 const LOOK_AT_INTERFACES_EVERY: Duration = Duration::from_secs(2);
+/// How often it is looked at what the lists need.
+const LOOK_AT_LISTS_EVERY: Duration = Duration::from_secs(1);
 /// How long `url` sources may hold up the first start.
 const FIRST_FETCH_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -45,6 +50,10 @@ pub struct Control {
     world: World,
     /// An index that turned out to be damaged, so that it is not read again four times a second.
     damaged: Option<String>,
+    /// Who changed what; `None` until the loop runs.
+    record: Option<Record>,
+    /// Keeps the lists fresh.
+    schedule: Schedule,
 }
 
 impl Control {
@@ -57,34 +66,40 @@ impl Control {
         loaded: Loaded,
         world: World,
     ) -> Self {
-        Self { config, lists, engine, facts, loaded, world, damaged: None }
+        let schedule = Schedule::default();
+        Self { config, lists, engine, facts, loaded, world, damaged: None, record: None, schedule }
     }
 
-    /// Makes the first snapshot, then follows signals and files until SIGTERM or SIGINT.
+    /// Makes the first snapshot, then follows signals and files until SIGTERM or SIGINT; gives the
+    /// configuration that was in force then.
     ///
     /// # Errors
     /// When the system gives no signals or threads.
-    pub fn run_until_stopped(mut self) -> std::io::Result<()> {
+    pub fn run_until_stopped(mut self) -> std::io::Result<Config> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async move {
             let mut term = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
             tokio::select! {
-                outcome = self.follow() => outcome,
-                _ = term.recv() => Ok(()),
-                _ = interrupt.recv() => Ok(()),
+                outcome = self.follow() => outcome?,
+                _ = term.recv() => {}
+                _ = interrupt.recv() => {}
             }
+            Ok(self.config)
         })
     }
 
     async fn follow(&mut self) -> std::io::Result<()> {
         let mut hang_up = signal(SignalKind::hangup())?;
+        self.record = Some(Record::start(self.config.data.clone()));
         self.start().await;
+        self.note_start();
         service::ready();
         let mut reloads = 0;
         let first = tokio::time::Instant::now() + KEEP_SIGHTINGS_EVERY;
         let mut sightings = tokio::time::interval_at(first, KEEP_SIGHTINGS_EVERY);
         let mut interfaces = tokio::time::interval(LOOK_AT_INTERFACES_EVERY);
+        let mut looks = tokio::time::interval(LOOK_AT_LISTS_EVERY);
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -99,6 +114,7 @@ impl Control {
                 }
                 _ = interfaces.tick() => self.follow_interfaces(),
                 _ = sightings.tick() => self.keep_sightings(),
+                _ = looks.tick() => self.keep_lists_fresh(),
                 _ = ticks.tick() => self.take_up_new_index(),
             }
         }
@@ -110,17 +126,18 @@ impl Control {
         self.keep_policy();
         let mut index = self.load_index();
         if index.as_ref().is_none_or(|index| !self.is_compiled_from_our_sources(index)) {
-            self.compile(true).await;
+            self.schedule.run(&self.config, &["--local-only"]).await;
             index = self.load_index().or(index);
         }
         if let Some(index) = index {
             self.publish(index);
         }
         if self.has_unfetched_sources() {
-            let fetch = tokio::time::timeout(FIRST_FETCH_TIME_MAX, self.compile(false)).await;
+            let fetch = self.schedule.run(&self.config, &["--due"]);
+            let fetch = tokio::time::timeout(FIRST_FETCH_TIME_MAX, fetch).await;
             if fetch.is_err() {
                 tracing::warn!(
-                    "some block lists could not be fetched within {} s; the rest is in force",
+                    "some block lists could not be fetched within {} s; the rest is in force, and fetching goes on",
                     FIRST_FETCH_TIME_MAX.as_secs()
                 );
             }
@@ -172,7 +189,7 @@ impl Control {
         self.keep_policy();
         let mut index = Arc::clone(self.engine.snapshot().index());
         if !self.is_compiled_from_our_sources(&index) {
-            self.compile(false).await;
+            self.schedule.run(&self.config, &["--due"]).await;
             index = self.load_index().unwrap_or(index);
         }
         let snapshot = self.snapshot_of(index);
@@ -200,7 +217,9 @@ impl Control {
         }
         match Index::load(&self.config.data.join("lists").join(format!("{current}.idx"))) {
             Ok(index) => {
-                tracing::info!("new index in force: {} listed names", index.entries());
+                let names = format!("{} listed names", index.entries());
+                tracing::info!("new index in force: {names}");
+                self.note("schoolgate", "lists.promoted", current, names);
                 self.publish(Arc::new(index));
             }
             Err(error) => {
@@ -262,25 +281,10 @@ impl Control {
             .any(|item| item.state == State::Missing && item.location.starts_with("http"))
     }
 
-    /// Runs `schoolgate lists update` as a child process of the lowest priority.
-    async fn compile(&self, local_only: bool) {
-        tracing::info!("compiling the block lists");
-        let outcome = async {
-            let mut command = tokio::process::Command::new(std::env::current_exe()?);
-            command.kill_on_drop(true).stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
-            if let Origin::File(path) = &self.config.origin {
-                command.arg("--config").arg(path);
-            }
-            command.args(["lists", "update", "--background"]).args(local_only.then_some("--local-only"));
-            command.status().await
-        };
-        match outcome.await {
-            Ok(status) if status.success() => {}
-            Ok(_) => {
-                tracing::warn!("some block lists were refused; `schoolgate lists status` says which and why");
-            }
-            Err(error) => tracing::error!("the block lists could not be compiled: {error}"),
-        }
+    /// Looks at what the lists need, and at what became of it.
+    fn keep_lists_fresh(&mut self) {
+        self.schedule.look(&self.config, &self.lists, &self.loaded.school);
+        self.facts.set_update_failed(self.schedule.is_failing());
     }
 
     fn keep_sightings(&self) {
@@ -289,7 +293,33 @@ impl Control {
         }
     }
 
+    /// Puts something into the record of changes.
+    fn note(&self, actor: &str, action: &'static str, subject: String, detail: String) {
+        if let Some(record) = &self.record {
+            record.note(actor, action, subject, detail);
+        }
+    }
+
+    fn note_start(&self) {
+        let snapshot = self.engine.snapshot();
+        let index = match snapshot.index().id() {
+            "" => "no index",
+            id => id,
+        };
+        let detail = format!("policy revision {}, index {index}", self.loaded.live.revision);
+        self.note("schoolgate", "box.start", format!("version {}", env!("CARGO_PKG_VERSION")), detail);
+    }
+
+    /// Keeps the policy for the next start; one that was not kept before is a new revision.
     fn keep_policy(&self) {
+        let live = &self.loaded.live;
+        if document::recall(&self.config.data).is_none_or(|kept| kept.revision != live.revision) {
+            let document = self.document();
+            let digest = Sha256::digest(document.text.as_bytes());
+            let digest: String = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+            let detail = format!("sha256 {digest}");
+            self.note(document.author, "policy.revision", live.revision.to_string(), detail);
+        }
         if let Err(error) = document::keep(&self.config.data, &self.loaded.live) {
             tracing::error!("the policy in force could not be kept for the next start: {error}");
         }

@@ -7,6 +7,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -33,6 +34,11 @@ pub enum StateError {
         path: String,
     },
 }
+
+/// How long a server that is stopping is waited for: longer than it gives its clients.
+const STOP_TIME_MAX: Duration = Duration::from_secs(8);
+/// How often its lock is tried.
+const TRY_EVERY: Duration = Duration::from_millis(50);
 
 /// Held by the server; the lock goes when the process does.
 #[derive(Debug)]
@@ -63,13 +69,7 @@ pub fn take(directory: &Path) -> Result<Serving, StateError> {
         .write(true)
         .open(directory.join("serve.pid"))
         .map_err(unwritable)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => {
-            return Err(StateError::Taken { path: directory.display().to_string() });
-        }
-        Err(std::fs::TryLockError::Error(error)) => return Err(unwritable(error)),
-    }
+    lock(&file, directory)?;
     file.set_len(0).map_err(unwritable)?;
     file.rewind().map_err(unwritable)?;
     write!(file, "{}", std::process::id()).map_err(unwritable)?;
@@ -77,10 +77,35 @@ pub fn take(directory: &Path) -> Result<Serving, StateError> {
     Ok(Serving(file))
 }
 
+/// Locks the file. A server that has taken its number out is about to go: that one is waited for, so
+/// that "stop, start" works as people type it.
+fn lock(file: &File, directory: &Path) -> Result<(), StateError> {
+    let path = || directory.display().to_string();
+    let since = Instant::now();
+    let mut told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(std::fs::TryLockError::Error(error)) => {
+                return Err(StateError::Unwritable { path: path(), error });
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {}
+        }
+        let is_stopping = file.metadata().is_ok_and(|file| file.len() == 0);
+        if !is_stopping || since.elapsed() > STOP_TIME_MAX {
+            return Err(StateError::Taken { path: path() });
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::info!("waiting for the schoolgate before this one to finish its last answers");
+        }
+        std::thread::sleep(TRY_EVERY);
+    }
+}
+
 impl Serving {
-    /// Takes the number away, so that a stopped server leaves nothing that looks alive.
-    pub fn release(self) {
-        // The lock is what counts; a number that stays behind is only untidy.
+    /// Takes the number away, for whoever starts next: this server is stopping, or has stopped.
+    pub fn leave(&self) {
+        // The lock is what counts; a number that stays behind only makes the next one impatient.
         let _ = self.0.set_len(0);
     }
 }

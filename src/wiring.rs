@@ -23,7 +23,7 @@ use thiserror::Error;
 use crate::config::document::{self, Loaded, PolicyError};
 use crate::config::{Config, Origin, parts};
 use crate::control::Control;
-use crate::{service, state};
+use crate::{saved_cache, service, state};
 
 /// Why the server does not start.
 #[derive(Debug, Error)]
@@ -70,9 +70,15 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 
     // The data plane. It begins with a snapshot that refuses everything (EDE 14, core excepted),
     // so that no moment of a start is unfiltered.
-    let settings = resolver::Settings { cache_bytes: config.cache_bytes, ..Default::default() };
+    let settings = resolver::Settings {
+        cache_bytes: config.cache_bytes,
+        stale: config.cache_stale,
+        ..Default::default()
+    };
     let local = parts::local_zones(&config).map_err(ServeError::World)?;
     let engine = Engine::new(settings, parts::upstreams(&config), local, Arc::new(Snapshot::not_ready()));
+    saved_cache::restore(&config, &engine);
+    slow.spawn(Arc::clone(&engine).renew());
     let transports = resolver::transport::serve(sockets, Arc::clone(&engine), slow.handle())?;
     service::watch(transports.pulse())?;
 
@@ -86,13 +92,15 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     facts.set_reload_failed(is_last_good);
     let admin = admin_api::AdminServer::start(&config.admin, Arc::clone(&facts))?;
     greet(&config);
-    Control::new(config, lists, engine, facts, loaded, world).run_until_stopped()?;
+    let config =
+        Control::new(config, lists, Arc::clone(&engine), facts, loaded, world).run_until_stopped()?;
+    serving.leave();
     service::stopping();
 
     admin.stop();
     slow.block_on(transports.stop());
     slow.shutdown_background();
-    serving.release();
+    saved_cache::save(&config, &engine);
     Ok(())
 }
 

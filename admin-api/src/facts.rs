@@ -21,6 +21,7 @@ pub struct Facts {
     /// Whether `/metrics` needs no token.
     pub metrics_open: bool,
     reload_failed: AtomicBool,
+    update_failed: AtomicBool,
     document: ArcSwapOption<LiveDocument>,
 }
 
@@ -41,9 +42,9 @@ impl Facts {
     /// Facts of a box whose listeners are bound.
     #[must_use]
     pub fn new(engine: Arc<Engine>, load: Arc<Load>, data: PathBuf, metrics_open: bool) -> Arc<Self> {
-        let reload_failed = AtomicBool::new(false);
+        let (reload_failed, update_failed) = (AtomicBool::new(false), AtomicBool::new(false));
         let document = ArcSwapOption::empty();
-        Arc::new(Self { engine, load, data, metrics_open, reload_failed, document })
+        Arc::new(Self { engine, load, data, metrics_open, reload_failed, update_failed, document })
     }
 
     /// Notes which document the snapshot was built from that is about to be published.
@@ -66,6 +67,17 @@ impl Facts {
     #[must_use]
     pub fn reload_failed(&self) -> bool {
         self.reload_failed.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether updates of the block lists end without having done what was due.
+    pub fn set_update_failed(&self, failed: bool) {
+        self.update_failed.store(failed, Ordering::Relaxed);
+    }
+
+    /// Whether updates of the block lists end without having done what was due.
+    #[must_use]
+    pub fn update_failed(&self) -> bool {
+        self.update_failed.load(Ordering::Relaxed)
     }
 
     /// The policies that decide now.

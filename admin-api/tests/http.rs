@@ -113,7 +113,7 @@ impl Box {
     fn token(&self, name: &str, scope: Scope) -> String {
         self.runtime.block_on(async {
             let store = Store::open(self.data.path()).await.unwrap();
-            let token = store.tokens().create(name, scope, None).await.unwrap();
+            let token = store.tokens().create(name, scope, None, "box:jane").await.unwrap();
             store.close().await;
             token
         })
@@ -167,7 +167,7 @@ fn a_revoked_token_opens_nothing_from_the_next_request_on() {
     assert_eq!(running.get("/api/v1/lists", Some(&token)).status, 200);
     running.runtime.block_on(async {
         let store = Store::open(running.data.path()).await.unwrap();
-        store.tokens().revoke("head").await.unwrap();
+        store.tokens().revoke("head", "box:jane").await.unwrap();
     });
     running.get("/api/v1/lists", Some(&token)).is_problem(401);
 }

@@ -156,6 +156,18 @@ pub fn misses(folder: &Path) -> Outcome<Vec<Name>> {
     names(&folder.join("queries/miss.txt.zst"))
 }
 
+/// The first names of the composed stream of questions, in its order.
+pub fn stream(folder: &Path, most: usize) -> Outcome<Vec<Name>> {
+    let path = folder.join("queries/stream-1m.txt.zst");
+    let file = std::fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(zstd::Decoder::new(file)?));
+    let mut stream = Vec::new();
+    for line in lines.take(most) {
+        stream.extend(line?.split(' ').next().and_then(|name| Name::parse(name).ok()));
+    }
+    Ok(stream)
+}
+
 /// The first column of a packed file, as far as it is names.
 fn names(path: &Path) -> Outcome<Vec<Name>> {
     let file = std::fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -33,6 +33,14 @@ impl Memory {
     }
 }
 
+/// The most memory that this process ever had resident, in bytes.
+pub fn peak() -> Outcome<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|rest| rest.split_whitespace().next()).ok_or("no VmHWM")?;
+    Ok(kibibytes.parse::<u64>()? * 1024)
+}
+
 /// Bytes as MiB.
 pub fn mebibytes(bytes: u64) -> String {
     // Figures for people: a memory size loses nothing that matters as a float.

@@ -119,7 +119,15 @@ fn after(snapshot: &Snapshot, policy: u16, names: &mut dyn Iterator<Item = &Name
 }
 
 fn client(policy: u16) -> Client {
-    Client { network: None, group: None, device: None, policy, standing: Standing::Known }
+    Client {
+        network: None,
+        group: None,
+        device: None,
+        policy,
+        standing: Standing::Known,
+        listed: blocklists::index::Listing::NOTHING,
+        stream: false,
+    }
 }
 
 /// Which lists the guard found slips in.

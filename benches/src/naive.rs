@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use blocklists::source::{Format, Location, Source, Span, Trust};
 
 use crate::Outcome;
+use crate::lists::List;
 use guard::Guard;
 
 /// Categories that one ordinary source alone cannot fill.
@@ -59,12 +60,25 @@ pub struct Naive {
     names: HashMap<Box<str>, Vec<(u16, Said)>>,
 }
 
+/// The names of one list of format `domains` or `hosts`, as they stand there.
+pub fn plain_names(list: &List, sink: &mut dyn FnMut(String)) -> Outcome<()> {
+    let format = if list.format == "hosts" { Format::Hosts } else { Format::Domains };
+    files::each(&list.path, &mut |_, text| {
+        formats::each(format, text, Reach::NameAndBelow, &mut |name, _, _| sink(name));
+    })
+}
+
 impl Naive {
     /// Adds a source from where it lies.
     pub fn add(&mut self, source: &Source) -> Outcome<()> {
         let Location::Path(path) = &source.location else {
             return Err(format!("{}: only lists on this machine are compared", source.id).into());
         };
+        if matches!(source.format, Format::Dnsmasq | Format::Rpz) {
+            return Err(
+                format!("{}: the naive matcher does not read {}", source.id, source.format.as_str()).into()
+            );
+        }
         let number = self.sources;
         self.sources += 1;
         let mut cancelled = Vec::new();

@@ -140,7 +140,7 @@ impl From<CategoryId> for String {
 }
 
 /// A set of categories by their number in one index's category table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct CategorySet([u64; CATEGORIES_MAX / 64]);
 
 impl CategorySet {

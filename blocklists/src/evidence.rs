@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::category::CategoryId;
 use crate::index::{Index, IndexedSource};
 use crate::name::{Name, NameRef};
-use crate::parse::{Line, ListFile, Reach, Rule};
+use crate::parse::{Line, ListFile, Reach, Subject};
 use crate::read::{ReadError, read_files};
 use crate::report::SourceReport;
 
@@ -94,15 +94,19 @@ fn scan(
         let files = ListFile::all(&indexed.source, inner, bytes, &mut unused);
         for file in files.iter().filter(|file| file.category() == category) {
             file.parse(&mut unused, &mut |line, rule| {
-                if !covers(&rule, name) {
+                // Only lines that speak of names; those of patterns and addresses are not shown yet.
+                let Subject::Name(listed, reach) = rule.subject else { return };
+                if !covers(listed, reach, name) {
                     return;
                 }
-                let identity = (rule.reach, rule.exception, rule.important);
-                let matched = rule.name.to_owned();
+                let identity = (reach, rule.exception, rule.important);
+                let matched = listed.to_owned();
                 if rule.cancels {
                     cancelled.push((matched, identity));
                 } else {
-                    found.push((told(indexed, category, inner, &line, &rule), identity));
+                    let exception = rule.exception;
+                    let told = Evidence { matched, exception, ..told(indexed, category, inner, &line) };
+                    found.push((told, identity));
                 }
             });
         }
@@ -117,32 +121,26 @@ fn scan(
 /// What makes two rules for one name identical.
 type Identity = (Reach, bool, bool);
 
-fn told(
-    indexed: &IndexedSource,
-    category: &CategoryId,
-    file: &str,
-    line: &Line<'_>,
-    rule: &Rule<'_>,
-) -> Evidence {
+fn told(indexed: &IndexedSource, category: &CategoryId, file: &str, line: &Line<'_>) -> Evidence {
     let text = line.text.get(..TEXT_MAX).unwrap_or(line.text);
     Evidence {
         source: indexed.source.id.clone(),
         category: category.clone(),
-        matched: rule.name.to_owned(),
+        matched: Name::root(),
         file: file.to_owned(),
         line: line.number,
         text: if category.is_locked() { String::new() } else { String::from_utf8_lossy(text).into_owned() },
-        exception: rule.exception,
+        exception: false,
     }
 }
 
-/// Whether a rule speaks of a name.
-fn covers(rule: &Rule<'_>, name: NameRef<'_>) -> bool {
-    if !name.wire().ends_with(rule.name.wire()) || !name.is_at_or_below(rule.name) {
+/// Whether a rule for `listed` speaks of a name.
+fn covers(listed: NameRef<'_>, reach: Reach, name: NameRef<'_>) -> bool {
+    if !name.wire().ends_with(listed.wire()) || !name.is_at_or_below(listed) {
         return false;
     }
-    let more = name.label_count() - rule.name.label_count();
-    match rule.reach {
+    let more = name.label_count() - listed.label_count();
+    match reach {
         Reach::Subtree => true,
         Reach::Below => more > 0,
         Reach::Exact => name.labels().take(more).all(|label| label.first() == Some(&b'_')),

@@ -2,11 +2,14 @@
 //!
 //! Real lists hold `google.com` for adult, a times-table site for games, a push service for adverts.
 //! An entry on a name that schools must have, or on the bare name under which strangers keep their
-//! pages, is dropped and shown; the rest of the list stays. Locked categories have no guard.
+//! pages, is dropped and shown; so is a pattern that finds such a name. The rest of the list stays.
+//! Locked categories have no guard.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::LazyLock;
+
+use regex_automata::meta::Regex;
 
 use crate::category::CategoryId;
 use crate::must_open::must_open;
@@ -55,11 +58,42 @@ struct Mark {
 /// Every guarded name and every ancestor of one: a walk from the right ends at the first miss.
 struct Guard(HashMap<Name, Mark, BuildHasherDefault<NameHasher>>);
 
+/// The guarded names as patterns see them, with their front doors where all below is guarded.
+static GUARDED: LazyLock<Vec<(Name, String, Slip)>> = LazyLock::new(guarded);
+
 static GUARD: LazyLock<Guard> = LazyLock::new(Guard::new);
 
 /// Whether a block entry is a slip. The category is not locked.
 pub(crate) fn slip(name: NameRef<'_>, reach: Reach, category: &CategoryId) -> Option<Slip> {
     GUARD.slip(name, reach, category)
+}
+
+/// Whether a pattern finds a guarded name that it does not spare, whatever its category: nobody can
+/// mean a tracker below a site by how it is spelt and hit the site too. The category is not locked.
+pub(crate) fn pattern_slip(pattern: &Regex, spared: &[Name]) -> Option<Slip> {
+    let is_spared = |name: &Name| spared.iter().any(|top| name.as_ref().is_at_or_below(top.as_ref()));
+    let hit = GUARDED.iter().find(|(name, text, _)| pattern.is_match(text.as_bytes()) && !is_spared(name));
+    hit.map(|(_, _, slip)| *slip)
+}
+
+fn guarded() -> Vec<(Name, String, Slip)> {
+    let mut all = Vec::new();
+    let mut push = |name: &Name, slip| all.push((name.clone(), name.to_string(), slip));
+    for row in must_open() {
+        push(&row.name, Slip::MustOpen);
+        if let Some(door) = row.subtree.then(|| Name::parse(&format!("www.{}", row.name)).ok()).flatten() {
+            push(&door, Slip::MustOpen);
+        }
+    }
+    for apex in apexes() {
+        push(&apex, Slip::SharedHosting);
+    }
+    all
+}
+
+fn apexes() -> impl Iterator<Item = Name> {
+    let lines = SHARED_HOSTING.lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| Name::parse(line.split('\t').next()?.trim()).ok())
 }
 
 impl Guard {
@@ -72,8 +106,7 @@ impl Guard {
                 marks.entry(ancestor.to_owned()).or_default().above = true;
             }
         }
-        let apexes = SHARED_HOSTING.lines().filter(|line| !line.starts_with('#'));
-        for apex in apexes.filter_map(|line| Name::parse(line.split('\t').next()?.trim()).ok()) {
+        for apex in apexes() {
             for ancestor in apex.as_ref().suffixes().skip(1) {
                 marks.entry(ancestor.to_owned()).or_default();
             }

@@ -7,16 +7,21 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "in a test, a panic names the line that failed"))]
 
+pub mod addresses;
 pub mod category;
 pub mod compile;
 pub mod evidence;
 mod guard;
 pub mod index;
+pub mod masked;
 pub mod must_open;
 pub mod name;
 pub mod parse;
+pub mod patterns;
 pub mod read;
 pub mod report;
 pub mod services;
 pub mod source;
 pub mod starter;
+pub mod tables;
+pub mod upkeep;

@@ -20,10 +20,14 @@ pub struct SourceReport {
     pub entries: u64,
     /// Lines in no known form, or refused (an exception in a locked category).
     pub rejected_lines: u64,
-    /// Lines that are right but that DNS cannot enforce: addresses, URLs, cosmetic rules.
+    /// Lines that are right but that DNS cannot enforce: URLs, ports, cosmetic rules.
     pub not_enforceable: u64,
-    /// Lines of known form that are ignored, by kind: adblock modifiers, `wildcard`, `regex`,
-    /// `pattern`; `not-a-block` for hosts lines with an ordinary address.
+    /// How many of the `entries` speak of an address, of answers or of clients.
+    #[serde(default)]
+    pub addresses: u64,
+    /// Lines of known form that are ignored, by kind: adblock modifiers, `pattern` for those that no
+    /// name fits, dnsmasq options, record types and triggers of zones; `not-a-block` for an ordinary
+    /// address in a hosts file or behind a dnsmasq name.
     pub unsupported: BTreeMap<String, u64>,
     /// Entries that the guard dropped: names that a school must have, shared hosting. They are not
     /// counted among `entries`.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use crate::category::CategoryId;
-use crate::source::{Format, Location, Source, Trust};
+use crate::source::{Actions, Format, Location, Source, Trust};
 
 /// The catalogue as a built-in file.
 pub const FILE: &str = "services.tsv";
@@ -59,6 +59,7 @@ pub fn source() -> Source {
         map: BTreeMap::new(),
         licence: Some("MIT OR Apache-2.0".to_owned()),
         locked: false,
+        actions: Actions::Entry,
     }
 }
 

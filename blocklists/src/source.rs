@@ -34,6 +34,20 @@ pub struct Source {
     /// Whether the school declared what it feeds as locked; `illegal/*` is locked without it.
     #[serde(default)]
     pub locked: bool,
+    /// Whether its entries say how they are answered, where the format can.
+    #[serde(default)]
+    pub actions: Actions,
+}
+
+/// Who says how an entry that blocks is answered, for formats that can say it (`rpz`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Actions {
+    /// The entry: no such name, no data, no answer, only over TCP, other data.
+    #[default]
+    Entry,
+    /// The policy, whatever the entry says: it is answered as every other block.
+    Policy,
 }
 
 /// How a list is written (design section 4).
@@ -46,6 +60,10 @@ pub enum Format {
     Hosts,
     /// Adblock rules that name hosts.
     Adblock,
+    /// Lines of a dnsmasq configuration that keep names from being asked upstream.
+    Dnsmasq,
+    /// A response policy zone, as a master file.
+    Rpz,
     /// Folders of the University of Toulouse, one category each.
     Ut1,
 }
@@ -55,8 +73,8 @@ impl Format {
     #[must_use]
     pub fn span(self) -> Span {
         match self {
-            Self::Domains | Self::Ut1 => Span::Subtree,
-            Self::Hosts | Self::Adblock => Span::Exact,
+            Self::Domains | Self::Dnsmasq | Self::Ut1 => Span::Subtree,
+            Self::Hosts | Self::Adblock | Self::Rpz => Span::Exact,
         }
     }
 
@@ -67,6 +85,8 @@ impl Format {
             Self::Domains => "domains",
             Self::Hosts => "hosts",
             Self::Adblock => "adblock",
+            Self::Dnsmasq => "dnsmasq",
+            Self::Rpz => "rpz",
             Self::Ut1 => "ut1",
         }
     }
@@ -76,10 +96,10 @@ impl std::str::FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Domains, Self::Hosts, Self::Adblock, Self::Ut1]
-            .into_iter()
-            .find(|format| format.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is not a list format: domains, hosts, adblock or ut1"))
+        let all = [Self::Domains, Self::Hosts, Self::Adblock, Self::Dnsmasq, Self::Rpz, Self::Ut1];
+        all.into_iter().find(|format| format.as_str() == text).ok_or_else(|| {
+            format!("`{text}` is not a list format: domains, hosts, adblock, dnsmasq, rpz or ut1")
+        })
     }
 }
 
@@ -99,7 +119,8 @@ impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Path(path) => path.display().fmt(f),
-            Self::Url(url) => f.write_str(url),
+            // Shown to people: passwords and keys in it are not.
+            Self::Url(url) => f.write_str(&crate::masked::masked(url)),
             Self::BuiltIn(file) => write!(f, "built in: {file}"),
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::category::CategoryId;
 use crate::services;
-use crate::source::{Format, Location, Source, Trust};
+use crate::source::{Actions, Format, Location, Source, Trust};
 
 /// Rows of `(category, file name, text)`: the file is the category with `/` written `-`.
 macro_rules! files {
@@ -75,6 +75,7 @@ pub fn starter_sources() -> Vec<Source> {
                 map: BTreeMap::new(),
                 licence: Some("MIT OR Apache-2.0".to_owned()),
                 locked: false,
+                actions: Actions::Entry,
             })
         })
         .collect()

@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use blocklists::index::EntryAction;
 use blocklists::name::NameRef;
 use policy::{BlockStyle, Decision, ReasonId, Snapshot, Verdict};
 
@@ -58,17 +59,55 @@ pub fn deny(query: &Query<'_>, decision: &Decision, snapshot: &Snapshot, page: B
         Verdict::Block(BlockStyle::Page) => {
             fixed(&mut reply, query, page.ipv4, page.ipv6, decision.ttl_cap);
         }
-        Verdict::Block(BlockStyle::NoData) => {
+        Verdict::Block(BlockStyle::NoData | BlockStyle::Drop) => {
             fixed(&mut reply, query, None, None, decision.ttl_cap);
         }
+        Verdict::Block(BlockStyle::TcpOnly) => reply.truncate(),
+        Verdict::Block(BlockStyle::Data(number)) => data(&mut reply, query, decision, snapshot, number),
         _ => rcode = rcode::REFUSED,
     }
     let error = denial(decision, snapshot);
     reply.finish(Flags { rcode, ..Flags::default() }, error.as_slice());
 }
 
+/// The records of the asked type that the entry of a list gives; "no such record" without any. An
+/// alias stands alone here: what it leads to has to be asked for.
+fn data(reply: &mut Reply<'_>, query: &Query<'_>, decision: &Decision, snapshot: &Snapshot, number: u16) {
+    let action = snapshot.entry_action(number);
+    let records = match action {
+        Some(EntryAction::Data(records)) => records.as_slice(),
+        _ => &[],
+    };
+    let alias = action.and_then(|action| action.alias(query.name));
+    let owner = Owner::At(Reply::QUESTION, query.name.wire());
+    let mut found = false;
+    for record in records {
+        let is_alias = record.rtype == rtype::CNAME;
+        if !is_alias && record.rtype != query.rtype && query.rtype != rtype::ANY {
+            continue;
+        }
+        let rdata = if is_alias {
+            alias.as_ref().map_or(&[][..], |name| name.as_ref().wire())
+        } else {
+            record.rdata.as_slice()
+        };
+        // An alias that would be too long leads nowhere.
+        if is_alias && rdata.is_empty() {
+            continue;
+        }
+        found = true;
+        reply.record(Section::Answer, owner, record.rtype, record.ttl.min(decision.ttl_cap), |out| {
+            out.extend_from_slice(rdata);
+            true
+        });
+    }
+    if !found {
+        soa(reply, owner, decision.ttl_cap);
+    }
+}
+
 /// Which error explains a denial. A name that simply never leaves the box is no block.
-fn denial<'a>(decision: &Decision, snapshot: &'a Snapshot) -> Option<Ede<'a>> {
+pub(crate) fn denial<'a>(decision: &Decision, snapshot: &'a Snapshot) -> Option<Ede<'a>> {
     let reason = &decision.reason;
     let code = match reason.id {
         ReasonId::Locked => ede::CENSORED,

@@ -8,11 +8,13 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::reply::Section;
 use crate::wire::{rcode, rtype};
 
 /// Where the owner of a record is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// The chain's name number `hop` (0 is the name asked, `n` the target of CNAME `n`), from
     /// octet `skip` on.
@@ -27,7 +29,7 @@ pub enum Place {
 }
 
 /// One record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// The section it stands in.
     pub section: Section,
@@ -41,7 +43,7 @@ pub struct Record {
 }
 
 /// A scrubbed answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Body {
     rcode: u16,
     lifetime: u32,

@@ -4,18 +4,30 @@
 //! upstreams that was asked (with the generation of its configuration, so that a reload forgets
 //! what earlier servers said). Policy is no part of it: policy is decided before the cache and
 //! judged again on what comes out of it, so one entry serves every network.
+//!
+//! An answer past its time is not forgotten at once: it stands in while upstreams are slow or fail (RFC
+//! 8767), and a failure that is kept holds on to the answer before it.
 
+mod entry;
+mod saved;
+
+use std::cell::Cell;
 use std::time::Duration;
 
 use blocklists::name::{Name, NameRef};
 use quick_cache::sync::Cache as Shards;
 use quick_cache::{Equivalent, Weighter};
+use serde::{Deserialize, Serialize};
 
 use std::sync::Arc;
 
 use crate::body::Body;
 use crate::limits::{FAILURE_FIRST, FAILURE_MAX};
+use crate::reply::ede;
 use crate::tick::Tick;
+
+pub use entry::{Entry, Kept};
+pub use saved::SavedError;
 
 /// A question as the cache knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,7 +46,7 @@ pub struct KeyRef<'a> {
 }
 
 /// All of a question but its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Asked {
     /// The type.
     pub rtype: u16,
@@ -76,72 +88,6 @@ impl Equivalent<Key> for KeyRef<'_> {
     }
 }
 
-/// What came of asking, and when.
-#[derive(Debug)]
-pub struct Entry {
-    /// When it was stored.
-    pub stored: Tick,
-    /// What it was.
-    pub kept: Kept,
-}
-
-/// What came of asking.
-#[derive(Debug)]
-pub enum Kept {
-    /// An answer.
-    Answer(Body),
-    /// No answer. Kept for a while, so that a dead server is not asked by everybody (RFC 9520).
-    Failure {
-        /// The EDE code that says why.
-        code: u16,
-        /// For how long it is kept.
-        wait: Duration,
-    },
-}
-
-impl Entry {
-    /// A failure that is told but not kept.
-    #[must_use]
-    pub fn failed(code: u16, now: Tick) -> Self {
-        Self { stored: now, kept: Kept::Failure { code, wait: Duration::ZERO } }
-    }
-
-    /// The EDE code of a failure.
-    #[must_use]
-    pub fn failure(&self) -> Option<u16> {
-        match self.kept {
-            Kept::Answer(_) => None,
-            Kept::Failure { code, .. } => Some(code),
-        }
-    }
-
-    /// The name at which an alias chain ends without the records asked for.
-    #[must_use]
-    pub fn dangling(&self, rtype: u16) -> Option<Name> {
-        match &self.kept {
-            Kept::Answer(body) => Name::from_wire(body.dangling(rtype)?).ok(),
-            Kept::Failure { .. } => None,
-        }
-    }
-
-    /// Whether it may be used at this time.
-    #[must_use]
-    pub fn is_fresh(&self, now: Tick) -> bool {
-        let lifetime = match &self.kept {
-            Kept::Answer(body) => Duration::from_secs(u64::from(body.lifetime())),
-            Kept::Failure { wait, .. } => *wait,
-        };
-        now < self.stored.plus(lifetime)
-    }
-
-    fn size(&self) -> usize {
-        match &self.kept {
-            Kept::Answer(body) => size_of::<Self>() + body.size(),
-            Kept::Failure { .. } => size_of::<Self>(),
-        }
-    }
-}
-
 /// How many things are kept and what they weigh.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheSize {
@@ -155,6 +101,21 @@ pub struct CacheSize {
 #[derive(Debug)]
 pub struct Cache {
     shards: Shards<Key, Arc<Entry>, Weight>,
+    /// For how long behind its end an answer may stand in.
+    stale: Duration,
+}
+
+/// What the cache has for a question.
+#[derive(Debug, Clone)]
+pub enum Look {
+    /// An answer whose time is not over.
+    Fresh(Arc<Entry>),
+    /// Asking failed a moment ago and is not tried again yet; the answer from before may stand in.
+    Failing(Arc<Entry>, Option<Arc<Entry>>),
+    /// An answer past its time: to be asked for again, and used if that brings nothing in time.
+    Old(Arc<Entry>),
+    /// Nothing of use.
+    Nothing,
 }
 
 /// The shard is in use by another thread.
@@ -175,46 +136,81 @@ impl Cache {
     /// Octets that a usual entry takes: what the tables are first sized for.
     const USUAL_ENTRY: u64 = 512;
 
-    /// An empty cache of at most `bytes` octets.
+    /// An empty cache of at most `bytes` octets, whose answers may stand in for `stale` behind the end
+    /// of their time.
     #[must_use]
-    pub fn new(bytes: u64) -> Self {
+    pub fn new(bytes: u64, stale: Duration) -> Self {
         let entries = usize::try_from(bytes / Self::USUAL_ENTRY).unwrap_or(usize::MAX);
-        Self { shards: Shards::with_weighter(entries, bytes, Weight) }
+        Self { shards: Shards::with_weighter(entries, bytes, Weight), stale }
     }
 
     /// Looks without waiting.
     ///
     /// # Errors
     /// [`Contended`] when it would have to wait.
-    pub fn look(&self, key: KeyRef<'_>, now: Tick) -> Result<Option<Arc<Entry>>, Contended> {
+    pub fn look(&self, key: KeyRef<'_>, now: Tick) -> Result<Look, Contended> {
         let found = self.shards.try_get(&key).map_err(|_| Contended)?;
-        Ok(found.filter(|entry| entry.is_fresh(now)))
+        Ok(found.map_or(Look::Nothing, |entry| self.judge(entry, now)))
     }
 
     /// Looks, waiting for another thread if need be.
     #[must_use]
-    pub fn find(&self, key: KeyRef<'_>, now: Tick) -> Option<Arc<Entry>> {
-        self.shards.get(&key).filter(|entry| entry.is_fresh(now))
+    pub fn find(&self, key: KeyRef<'_>, now: Tick) -> Look {
+        self.shards.get(&key).map_or(Look::Nothing, |entry| self.judge(entry, now))
+    }
+
+    fn judge(&self, entry: Arc<Entry>, now: Tick) -> Look {
+        match (&entry.kept, entry.is_fresh(now)) {
+            (Kept::Answer(_), true) => Look::Fresh(entry),
+            (Kept::Answer(_), false) if entry.may_stand_in(now, self.stale) => Look::Old(entry),
+            (Kept::Answer(_), false) => Look::Nothing,
+            (Kept::Failure { before, .. }, is_fresh) => {
+                let before = before.clone().filter(|before| before.may_stand_in(now, self.stale));
+                match (is_fresh, before) {
+                    (true, before) => Look::Failing(entry, before),
+                    (false, Some(before)) => Look::Old(before),
+                    (false, None) => Look::Nothing,
+                }
+            }
+        }
     }
 
     /// Keeps an answer.
     pub fn keep(&self, key: Key, body: Body, now: Tick) -> Arc<Entry> {
-        self.insert(key, Entry { stored: now, kept: Kept::Answer(body) })
+        self.insert(key, Entry::answer(body, now))
     }
 
     /// Keeps a failure: longer each time in a row, up to a limit. A failure counts as one in a row
-    /// while the one before it is not older than that limit.
+    /// while the one before it is not older than that limit. The answer that it takes the place of
+    /// may go on standing in, but for one that an upstream has found to be forged.
     pub fn keep_failure(&self, key: Key, code: u16, now: Tick) -> Arc<Entry> {
-        let before = self.shards.peek(&key);
-        let wait = match before.as_deref() {
-            Some(Entry { stored, kept: Kept::Failure { wait, .. } })
-                if now < stored.plus(*wait + FAILURE_MAX) =>
-            {
-                (*wait * 2).min(FAILURE_MAX)
+        let found = self.shards.peek(&key);
+        let (wait, before) = match found.as_ref().map(|entry| &entry.kept) {
+            Some(Kept::Answer(_)) => (FAILURE_FIRST, found.clone()),
+            Some(Kept::Failure { wait, before, .. }) => {
+                let in_a_row =
+                    found.as_ref().is_some_and(|entry| now < entry.stored.plus(*wait + FAILURE_MAX));
+                let wait = if in_a_row { (*wait * 2).min(FAILURE_MAX) } else { FAILURE_FIRST };
+                (wait, before.clone())
             }
-            _ => FAILURE_FIRST,
+            None => (FAILURE_FIRST, None),
         };
-        self.insert(key, Entry { stored: now, kept: Kept::Failure { code, wait } })
+        let before = before.filter(|before| before.may_stand_in(now, self.stale) && !ede::is_forged(code));
+        self.insert(key, Entry::new(Kept::Failure { code, wait, before }, now))
+    }
+
+    /// Forgets everything about a name, or about it and all below it; says how many entries.
+    pub fn flush(&self, name: NameRef<'_>, subtree: bool) -> usize {
+        let forgotten = Cell::new(0);
+        self.shards.retain(|key, _| {
+            let goes = match subtree {
+                true => key.name.as_ref().is_at_or_below(name),
+                false => key.name.as_ref() == name,
+            };
+            forgotten.set(forgotten.get() + usize::from(goes));
+            !goes
+        });
+        forgotten.get()
     }
 
     /// How full it is.
@@ -237,10 +233,12 @@ impl Cache {
 mod tests {
     use super::*;
     use crate::body::Builder;
-    use crate::reply::{Section, ede};
+    use crate::reply::Section;
 
     const ASKED: Asked =
         Asked { rtype: 1, dnssec_ok: false, checking_disabled: false, group: 0, generation: 0 };
+
+    const DAY: Duration = Duration::from_secs(86_400);
 
     fn key(name: &str) -> Key {
         Key { name: Name::parse(name).unwrap(), asked: ASKED }
@@ -254,12 +252,14 @@ mod tests {
 
     #[test]
     fn an_answer_is_found_until_its_smallest_ttl_is_over() {
-        let cache = Cache::new(1 << 20);
+        let cache = Cache::new(1 << 20, DAY);
         let key = key("a.example");
         cache.keep(key.clone(), body(10), Tick(5_000));
         let question = KeyRef { name: key.name.as_ref(), asked: ASKED };
-        assert!(cache.look(question, Tick(14_999)).unwrap().is_some());
-        assert!(cache.look(question, Tick(15_000)).unwrap().is_none());
+        assert!(matches!(cache.look(question, Tick(14_999)).unwrap(), Look::Fresh(_)));
+        assert!(matches!(cache.look(question, Tick(15_000)).unwrap(), Look::Old(_)));
+        let end = Tick(15_000).plus(DAY);
+        assert!(matches!(cache.look(question, end).unwrap(), Look::Nothing));
         let other = [
             KeyRef { asked: Asked { rtype: 28, ..ASKED }, ..question },
             KeyRef { asked: Asked { dnssec_ok: true, ..ASKED }, ..question },
@@ -267,12 +267,12 @@ mod tests {
             KeyRef { asked: Asked { group: 1, ..ASKED }, ..question },
             KeyRef { asked: Asked { generation: 1, ..ASKED }, ..question },
         ];
-        assert!(other.iter().all(|question| cache.find(*question, Tick(5_000)).is_none()));
+        assert!(other.iter().all(|question| matches!(cache.find(*question, Tick(5_000)), Look::Nothing)));
     }
 
     #[test]
     fn failures_are_kept_longer_and_longer_then_forgiven() {
-        let cache = Cache::new(1 << 20);
+        let cache = Cache::new(1 << 20, DAY);
         let mut now = Tick(0);
         let mut waits = Vec::new();
         for _ in 0..8 {
@@ -291,11 +291,59 @@ mod tests {
     #[test]
     fn the_bytes_are_bounded() {
         let bound = 64 * 1024;
-        let cache = Cache::new(bound);
+        let cache = Cache::new(bound, DAY);
         for number in 0..5_000 {
             cache.keep(key(&format!("n{number}.example")), body(60), Tick(0));
         }
         let size = cache.size();
         assert!(size.bytes <= bound && size.entries > 50, "{size:?}");
+    }
+
+    #[test]
+    fn a_failure_holds_on_to_the_answer_before_it() {
+        let cache = Cache::new(1 << 20, DAY);
+        let key = key("a.example");
+        let question = KeyRef { name: key.name.as_ref(), asked: ASKED };
+        cache.keep(key.clone(), body(10), Tick(0));
+        let mut now = Tick(20_000);
+        for _ in 0..3 {
+            let failure = cache.keep_failure(key.clone(), ede::NO_REACHABLE_AUTHORITY, now);
+            assert!(matches!(cache.find(question, now), Look::Failing(_, Some(_))));
+            let Kept::Failure { wait, .. } = failure.kept else { panic!("a failure was kept") };
+            now = now.plus(wait);
+            assert!(matches!(cache.find(question, now), Look::Old(_)), "it is asked again");
+        }
+        now = Tick(10_000).plus(DAY);
+        cache.keep_failure(key.clone(), ede::NO_REACHABLE_AUTHORITY, now);
+        assert!(matches!(cache.find(question, now), Look::Failing(_, None)), "too old to stand in");
+    }
+
+    #[test]
+    fn an_answer_wants_renewal_once_in_the_last_part_of_its_life() {
+        let entry = Entry::answer(body(100), Tick(0));
+        assert!(!entry.wants_renewal(Tick(90_000)));
+        assert!(entry.wants_renewal(Tick(91_000)));
+        assert!(!entry.wants_renewal(Tick(95_000)), "only the first who asks renews it");
+        assert!(
+            !Entry::answer(body(5), Tick(0)).wants_renewal(Tick(4_000)),
+            "too short a life to be worth it"
+        );
+    }
+
+    #[test]
+    fn a_name_or_a_subtree_is_forgotten() {
+        let cache = Cache::new(1 << 20, DAY);
+        let fill = || {
+            for name in ["a.example", "b.a.example", "xa.example", "example"] {
+                cache.keep(key(name), body(60), Tick(0));
+            }
+        };
+        let apex = Name::parse("a.example").unwrap();
+        for (subtree, forgotten) in [(false, 1), (true, 2)] {
+            fill();
+            assert_eq!(cache.flush(apex.as_ref(), subtree), forgotten);
+            assert_eq!(cache.size().entries, 4 - forgotten as u64);
+        }
+        assert_eq!(cache.flush(Name::root().as_ref(), true), 2, "below the root is everything");
     }
 }

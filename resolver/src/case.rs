@@ -1,14 +1,15 @@
 //! One question with all that was found out about it, and its answer from what others said.
 
-use policy::{Client, Decision, Question, Target, Verdict};
+use blocklists::name::{Name, NameRef};
+use policy::{BlockStyle, Client, Decision, Question, Snapshot, Target, Verdict};
 
 use crate::answer::{self, BlockPage};
 use crate::cache::{Asked, Entry, Kept, KeyRef};
 use crate::engine::Live;
 use crate::event::{Event, Path};
 use crate::inspect::{Judge, Part, Spot};
-use crate::limits::{CHAIN_MAX, REWRITE_TTL_MAX};
-use crate::peer::Peer;
+use crate::limits::{CHAIN_MAX, REWRITE_TTL_MAX, STALE_TTL};
+use crate::peer::{Peer, Transport};
 use crate::reply::{Ede, Flags, Owner, Reply, Section, ede};
 use crate::tick::Tick;
 use crate::wire::{Query, rcode, rtype};
@@ -18,7 +19,18 @@ pub(crate) struct Case<'a> {
     pub(crate) query: Query<'a>,
     pub(crate) client: Client,
     pub(crate) decision: Decision,
+    /// Where the entry of a list sends the name, and the upstream group that knows it.
+    alias: Option<(Name, u16)>,
     pub(crate) live: &'a Live,
+}
+
+/// Whether the time of the parts of an answer is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// They are given with what is left of their TTLs.
+    Fresh,
+    /// They stand in (RFC 8767): short TTLs, and EDE says so.
+    Stale,
 }
 
 /// What the parts of an answer came to.
@@ -31,22 +43,32 @@ impl<'a> Case<'a> {
     /// Query -> client -> policy -> verdict.
     pub(crate) fn open(query: Query<'a>, peer: &Peer, live: &'a Live) -> Self {
         let snapshot = live.snapshot();
-        let client = snapshot.client(&peer.asker());
+        let mut client = snapshot.client(&peer.asker());
+        client.stream = peer.transport != Transport::Udp;
         let decision = snapshot.decide(&client, &Question { name: query.name, rtype: query.rtype });
-        Self { query, client, decision, live }
+        let alias = match decision.verdict {
+            Verdict::Block(BlockStyle::Data(number)) => alias(snapshot, number, &query),
+            _ => None,
+        };
+        Self { query, client, decision, alias, live }
+    }
+
+    /// The name that has to be resolved for the answer, if it is not the one asked for.
+    pub(crate) fn target(&self) -> Option<NameRef<'_>> {
+        match self.decision.verdict {
+            Verdict::Rewrite(Target::Cname(number)) => Some(self.live.snapshot().target(number).as_ref()),
+            _ => self.alias.as_ref().map(|(name, _)| name.as_ref()),
+        }
     }
 
     /// What has to be known to answer it: the question itself, or that for its safe variant.
     pub(crate) fn key(&self) -> KeyRef<'_> {
-        let name = match self.decision.verdict {
-            Verdict::Rewrite(Target::Cname(number)) => self.live.snapshot().target(number).as_ref(),
-            _ => self.query.name,
-        };
+        let name = self.target().unwrap_or(self.query.name);
         let asked = Asked {
             rtype: self.query.rtype,
             dnssec_ok: self.query.asked.dnssec_ok,
             checking_disabled: self.query.checking_disabled,
-            group: self.decision.upstream,
+            group: self.alias.as_ref().map_or(self.decision.upstream, |(_, group)| *group),
             generation: self.live.generation(),
         };
         KeyRef { name, asked }
@@ -68,17 +90,27 @@ impl<'a> Case<'a> {
     pub(crate) fn respond(
         &self,
         parts: &[&Entry],
-        now: Tick,
+        (now, age): (Tick, Age),
         page: BlockPage,
         out: &mut Vec<u8>,
     ) -> Decision {
         let mut reply = Reply::start(self.query.asked, out);
-        match self.write(parts, now, &mut reply) {
+        match self.write(parts, (now, age), &mut reply) {
             Ok(Some(Outcome { flags, stripped })) => {
                 let rewrite = matches!(self.decision.verdict, Verdict::Rewrite(_));
                 let rewritten = rewrite.then(|| answer::rewritten(&self.decision));
                 let rebound = stripped.then_some(Ede { code: ede::FORGED, text: ["rebind", ""] });
-                reply.finish(flags, rewritten.or(rebound).as_slice());
+                let denied = matches!(self.decision.verdict, Verdict::Block(_));
+                let denied = denied.then(|| answer::denial(&self.decision, self.live.snapshot())).flatten();
+                let stale = match (age, flags.rcode) {
+                    (Age::Fresh, _) => None,
+                    (Age::Stale, rcode::NXDOMAIN) => Some(Ede::code(ede::STALE_NXDOMAIN)),
+                    (Age::Stale, _) => Some(Ede::code(ede::STALE)),
+                };
+                match (denied.or(rewritten).or(rebound), stale) {
+                    (Some(altered), Some(stale)) => reply.finish(flags, &[altered, stale]),
+                    (altered, stale) => reply.finish(flags, altered.or(stale).as_slice()),
+                }
                 self.decision
             }
             Ok(None) => self.fail(ede::NETWORK_ERROR, out),
@@ -89,8 +121,13 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// SERVFAIL with the reason why. For a rewritten name the original is never an alternative.
+    /// SERVFAIL with the reason why. For a rewritten name the original is never an alternative. The
+    /// alias of a list's entry is a block by itself, and is given alone.
     pub(crate) fn fail(&self, code: u16, out: &mut Vec<u8>) -> Decision {
+        if self.alias.is_some() {
+            answer::deny(&self.query, &self.decision, self.live.snapshot(), BlockPage::default(), out);
+            return self.decision;
+        }
         if let Verdict::Rewrite(_) = self.decision.verdict {
             let errors = [answer::rewritten(&self.decision), Ede::code(ede::NETWORK_ERROR)];
             answer::code(&self.query, rcode::SERVFAIL, &errors, out);
@@ -101,19 +138,23 @@ impl<'a> Case<'a> {
     }
 
     /// Writes all parts. `None` when one of them is a failure.
-    fn write(&self, parts: &[&Entry], now: Tick, reply: &mut Reply<'_>) -> Result<Option<Outcome>, Decision> {
+    fn write(
+        &self,
+        parts: &[&Entry],
+        (now, age): (Tick, Age),
+        reply: &mut Reply<'_>,
+    ) -> Result<Option<Outcome>, Decision> {
         let snapshot = self.live.snapshot();
         let judge = Judge {
             snapshot,
             client: &self.client,
             decision: &self.decision,
-            asked: self.query.name,
+            asked: Question { name: self.query.name, rtype: self.query.rtype },
             https: snapshot.policy(self.client.policy).https_records,
         };
         let question = Spot { name: self.query.name.wire(), at: Reply::QUESTION };
         let mut spot = question;
-        if let Verdict::Rewrite(Target::Cname(number)) = self.decision.verdict {
-            let target = snapshot.target(number).as_ref();
+        if let Some(target) = self.target() {
             judge.target(target)?;
             let owner = Owner::At(question.at, question.name);
             let ttl = self.decision.ttl_cap.min(REWRITE_TTL_MAX);
@@ -133,7 +174,11 @@ impl<'a> Case<'a> {
             if spot.at != question.at && body.rcode() != rcode::NOERROR && !authoritative {
                 return Ok(None);
             }
-            let part = Part { body, age: now.seconds_since(entry.stored), last: number + 1 == parts.len() };
+            let (age, ttl_max) = match age {
+                Age::Fresh => (now.seconds_since(entry.stored), self.decision.ttl_cap),
+                Age::Stale => (0, self.decision.ttl_cap.min(STALE_TTL)),
+            };
+            let part = Part { body, age, ttl_max, last: number + 1 == parts.len() };
             let written = judge.write(part, spot, reply)?;
             if written.emptied {
                 answer::emptied(reply, self.query.name, self.decision.ttl_cap);
@@ -144,4 +189,14 @@ impl<'a> Case<'a> {
         }
         Ok(Some(outcome))
     }
+}
+
+/// Where the entry of a list sends a question. Questions for the alias itself need no more than it.
+fn alias(snapshot: &Snapshot, number: u16, query: &Query<'_>) -> Option<(Name, u16)> {
+    if matches!(query.rtype, rtype::CNAME | rtype::ANY) {
+        return None;
+    }
+    let name = snapshot.entry_action(number)?.alias(query.name)?;
+    let group = snapshot.upstream_of(name.as_ref());
+    Some((name, group))
 }

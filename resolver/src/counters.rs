@@ -34,6 +34,7 @@ pub struct Counters {
     book: Mutex<Book>,
     /// Of all threads together, as it is rare.
     contended: AtomicU64,
+    stale: AtomicU64,
 }
 
 /// What one thread counts that belongs to no set of ids. On cache lines of its own.
@@ -114,6 +115,8 @@ pub struct Reading {
     pub cache_misses: u64,
     /// Looks into the cache that would have had to wait for another thread.
     pub cache_contended: u64,
+    /// Answers given past their time.
+    pub cache_stale: u64,
 }
 
 /// Adds to a cell that only the calling thread writes, so without a locked instruction. Returns
@@ -138,6 +141,11 @@ impl Counters {
     pub(crate) fn tallies(&self, snapshot: &Snapshot) -> Arc<Tallies> {
         let threads = lock(&self.sheets).len();
         lock(&self.book).table(Labels::of(snapshot), threads)
+    }
+
+    /// Files an answer past its time.
+    pub(crate) fn stale(&self) {
+        self.stale.fetch_add(1, Relaxed);
     }
 
     /// Files a look into the cache that would have had to wait.
@@ -179,6 +187,7 @@ impl Counters {
             cache_hits: sum(&|sheet| sheet.cache_hits.load(Relaxed)),
             cache_misses: sum(&|sheet| sheet.cache_misses.load(Relaxed)),
             cache_contended: self.contended.load(Relaxed),
+            cache_stale: self.stale.load(Relaxed),
         }
     }
 }

@@ -7,23 +7,24 @@
 //! again each time it is given (step 15), so a change of policy is live on the next query.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use blocklists::name::Name;
-use policy::{Decision, Question, Snapshot, Target, Verdict};
+use blocklists::name::{Name, NameRef};
+use policy::{BlockStyle, Decision, Question, Snapshot, Target, Verdict};
 use tokio::time::timeout;
 
 use crate::answer;
-use crate::cache::{Cache, CacheSize, Contended, Entry, Kept, KeyRef};
-use crate::case::Case;
+use crate::cache::{Cache, CacheSize, Contended, Entry, KeyRef, Look, SavedError};
+use crate::case::{Age, Case};
 use crate::counters::{CacheLook, Counters};
 use crate::event::{Event, Path};
 use crate::flight::Flights;
-use crate::limits::{CHAIN_MAX, CLIENT_DEADLINE};
+use crate::limits::{CHAIN_MAX, CLIENT_DEADLINE, STALE_AFTER};
 use crate::local::LocalZones;
 use crate::peer::Peer;
 use crate::recorder::Recorder;
+use crate::renewal::Renewals;
 use crate::reply::ede;
 use crate::ring::EventRing;
 use crate::sightings::{Seen, Sightings};
@@ -37,6 +38,8 @@ use crate::wire::{self, NameBuffer, Parsed, rcode, rtype};
 pub struct Settings {
     /// Most octets that the cache may hold.
     pub cache_bytes: u64,
+    /// For how long behind the end of its time an answer may stand in; zero never lets one.
+    pub stale: Duration,
     /// Where the block page is; without an address that style answers "no such record".
     pub block_page: answer::BlockPage,
 }
@@ -93,6 +96,7 @@ pub struct Engine {
     live: ArcSwap<Live>,
     cache: Arc<Cache>,
     flights: Flights,
+    renewals: Renewals,
     counters: Counters,
     events: EventRing,
     /// Of all threads of the slow way.
@@ -115,7 +119,8 @@ impl Engine {
         let tallies = tallies(&counters, &events, &snapshot);
         let live = Live { snapshot, tallies, upstreams, local: Arc::new(local), generation: 0 };
         Arc::new(Self {
-            cache: Arc::new(Cache::new(settings.cache_bytes)),
+            cache: Arc::new(Cache::new(settings.cache_bytes, settings.stale)),
+            renewals: Renewals::default(),
             settings,
             live: ArcSwap::from_pointee(live),
             flights: Flights::default(),
@@ -209,6 +214,38 @@ impl Engine {
         self.cache.size()
     }
 
+    /// The cache as bytes, for the next start; see [`restore_cache`](Self::restore_cache).
+    #[must_use]
+    pub fn save_cache(&self, upstreams: [u8; 32]) -> Vec<u8> {
+        self.cache.save(self.live().generation, upstreams, unix(), Tick::now())
+    }
+
+    /// Takes up what an earlier run saved; says how many answers. `upstreams` tells the servers that
+    /// are configured from others, whose answers are not taken.
+    ///
+    /// # Errors
+    /// [`SavedError`]; the cache is as it was then.
+    pub fn restore_cache(&self, bytes: &[u8], upstreams: [u8; 32]) -> Result<usize, SavedError> {
+        self.cache.restore(bytes, self.live().generation, upstreams, unix(), Tick::now())
+    }
+
+    pub(crate) fn renewals(&self) -> &Renewals {
+        &self.renewals
+    }
+
+    pub(crate) fn flights(&self) -> &Flights {
+        &self.flights
+    }
+
+    pub(crate) fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    /// Forgets what the cache has of a name, or of it and all below it; says how many answers.
+    pub fn flush(&self, name: NameRef<'_>, subtree: bool) -> usize {
+        self.cache.flush(name, subtree)
+    }
+
     /// How many questions are on their way to upstreams.
     #[must_use]
     pub fn questions_in_flight(&self) -> usize {
@@ -240,12 +277,12 @@ impl Engine {
             recorder.looked(CacheLook::Hit);
         }
         self.record(&case, &case.event(peer, &decision, path, out), now, recorder);
-        Fast::Reply(path)
+        if is_dropped(&decision) { Fast::Drop } else { Fast::Reply(path) }
     }
 
-    /// Answers a query that [`fast`](Self::fast) left, when there is no room to wait for anybody: SERVFAIL
-    /// at once is better than silence, as the client can go to another resolver or try again. What
-    /// the cache has past its time belongs before that.
+    /// Answers a query that [`fast`](Self::fast) left, when there is no room to wait for anybody: what the
+    /// cache has past its time, else SERVFAIL. That at once is better than silence, as the client can go
+    /// to another resolver or try again.
     pub fn stale_or_fail(
         &self,
         packet: &[u8],
@@ -257,9 +294,15 @@ impl Engine {
     ) -> Fast {
         let mut buffer = NameBuffer::default();
         let Ok(case) = self.open(packet, peer, live, &mut buffer, out) else { return Fast::Drop };
-        let decision = case.fail(ede::NETWORK_ERROR, out);
-        self.record(&case, &case.event(peer, &decision, Path::Fast, out), now, recorder);
-        Fast::Reply(Path::Fast)
+        let local = case.decision.verdict == Verdict::Local;
+        let (decision, path) = match self.cache.look(case.key(), now) {
+            Ok(Look::Old(old) | Look::Failing(_, Some(old))) if !local => {
+                (self.stand_in(&case, &old, now, out), Path::Cache)
+            }
+            _ => (case.fail(ede::NETWORK_ERROR, out), Path::Fast),
+        };
+        self.record(&case, &case.event(peer, &decision, path, out), now, recorder);
+        if is_dropped(&decision) { Fast::Drop } else { Fast::Reply(path) }
     }
 
     /// Answers any packet, waiting for others where it has to; `None` when no reply is due. Needs a
@@ -287,6 +330,9 @@ impl Engine {
                     recorder.looked(CacheLook::Hit);
                 }
                 self.record(&case, &event, now, &mut recorder);
+                if is_dropped(&decision) {
+                    return None;
+                }
                 recorder.took(path, took, 1);
             }
         }
@@ -317,6 +363,9 @@ impl Engine {
         let Case { query, decision, live, .. } = case;
         let page = self.settings.block_page;
         match decision.verdict {
+            Verdict::Block(_) if case.target().is_some() && query.recursion_desired => {
+                return self.cached(case, now, out);
+            }
             Verdict::Block(_) | Verdict::Refuse => {
                 answer::deny(query, decision, &live.snapshot, page, out);
             }
@@ -325,7 +374,7 @@ impl Engine {
                 answer::safe_address(query, decision, address, out);
             }
             Verdict::Rewrite(Target::Cname(_)) if matches!(query.rtype, rtype::CNAME | rtype::ANY) => {
-                return Some((case.respond(&[], now, page, out), Path::Fast));
+                return Some((case.respond(&[], (now, Age::Fresh), page, out), Path::Fast));
             }
             Verdict::Allow | Verdict::Watch if query.rtype == rtype::ANY => {
                 answer::any(query, decision, out);
@@ -340,17 +389,24 @@ impl Engine {
 
     /// An answer or failure that the cache has; without RD a refusal when it has none.
     fn cached(&self, case: &Case<'_>, now: Tick, out: &mut Vec<u8>) -> Option<(Decision, Path)> {
-        let look = self.cache.look(case.key(), now);
-        match look.as_ref().map(Option::as_deref) {
-            Ok(Some(entry)) => {
-                let decision = match entry.kept {
-                    Kept::Answer(_) => case.respond(&[entry], now, self.settings.block_page, out),
-                    Kept::Failure { .. } => case.fail(ede::CACHED_ERROR, out),
-                };
-                return Some((decision, Path::Cache));
+        let page = self.settings.block_page;
+        let decision = match self.cache.look(case.key(), now) {
+            Ok(Look::Fresh(entry)) => {
+                if entry.wants_renewal(now) {
+                    self.renewals.wish(case.key());
+                }
+                Some(case.respond(&[&entry], (now, Age::Fresh), page, out))
             }
-            Err(Contended) => self.counters.contended(),
-            Ok(None) => {}
+            Ok(Look::Failing(_, Some(before))) => Some(self.stand_in(case, &before, now, out)),
+            Ok(Look::Failing(_, None)) => Some(case.fail(ede::CACHED_ERROR, out)),
+            Ok(Look::Old(_) | Look::Nothing) => None,
+            Err(Contended) => {
+                self.counters.contended();
+                None
+            }
+        };
+        if let Some(decision) = decision {
+            return Some((decision, Path::Cache));
         }
         if case.query.recursion_desired {
             return None;
@@ -359,34 +415,56 @@ impl Engine {
         Some((case.decision, Path::Fast))
     }
 
-    /// Verdict -> answer, waiting for others, but no longer than a client does.
-    async fn in_time(&self, case: &Case<'_>, out: &mut Vec<u8>) -> (Decision, Path) {
-        let path = if case.decision.verdict == Verdict::Local { Path::Local } else { Path::Upstream };
-        let decision = match timeout(CLIENT_DEADLINE, self.wait(case, out)).await {
-            Ok(decision) => decision,
-            Err(_) => case.fail(ede::NO_REACHABLE_AUTHORITY, out),
-        };
-        (decision, path)
+    /// Answers with what is past its time (RFC 8767).
+    fn stand_in(&self, case: &Case<'_>, old: &Entry, now: Tick, out: &mut Vec<u8>) -> Decision {
+        self.counters.stale();
+        case.respond(&[old], (now, Age::Stale), self.settings.block_page, out)
     }
 
-    /// Verdict -> answer, waiting for the school's own zones or an upstream.
-    async fn wait(&self, case: &Case<'_>, out: &mut Vec<u8>) -> Decision {
-        let parts = match case.decision.verdict {
-            Verdict::Local => self.local(case).await,
-            _ => vec![self.fetch(case.key(), case.live).await],
+    /// Verdict -> answer, waiting for others, but no longer than a client does, and less long where
+    /// an old answer can stand in.
+    async fn in_time(&self, case: &Case<'_>, out: &mut Vec<u8>) -> (Decision, Path) {
+        if case.decision.verdict == Verdict::Local {
+            let decision = timeout(CLIENT_DEADLINE, self.wait_for_zones(case, out)).await;
+            return (decision.unwrap_or_else(|_| case.fail(ede::NETWORK_ERROR, out)), Path::Local);
+        }
+        let old = match self.cache.find(case.key(), Tick::now()) {
+            Look::Old(old) => Some(old),
+            _ => None,
         };
+        let patience = if old.is_some() { STALE_AFTER } else { CLIENT_DEADLINE };
+        let fetched = timeout(patience, self.fetch(case.key(), case.live)).await;
+        let now = Tick::now();
+        let page = self.settings.block_page;
+        let decision = match (fetched.as_deref(), old) {
+            (Ok(entry), _) if entry.failure().is_none() => {
+                case.respond(&[entry], (now, Age::Fresh), page, out)
+            }
+            (Ok(entry), _) if entry.failure().is_some_and(ede::is_forged) => {
+                case.fail(entry.failure().unwrap_or(ede::NETWORK_ERROR), out)
+            }
+            (_, Some(old)) => self.stand_in(case, &old, now, out),
+            (Ok(entry), None) => case.fail(entry.failure().unwrap_or(ede::NETWORK_ERROR), out),
+            (Err(_), None) => case.fail(ede::NO_REACHABLE_AUTHORITY, out),
+        };
+        (decision, Path::Upstream)
+    }
+
+    /// Verdict -> answer, from the school's own zones and whatever they lead to.
+    async fn wait_for_zones(&self, case: &Case<'_>, out: &mut Vec<u8>) -> Decision {
+        let parts = self.local(case).await;
         match parts.iter().find_map(|entry| entry.failure()) {
             Some(code) => case.fail(code, out),
             None => {
                 let parts: Vec<&Entry> = parts.iter().map(Arc::as_ref).collect();
-                case.respond(&parts, Tick::now(), self.settings.block_page, out)
+                case.respond(&parts, (Tick::now(), Age::Fresh), self.settings.block_page, out)
             }
         }
     }
 
-    /// The cache's answer, or the upstream's.
+    /// The cache's answer or failure, or the upstream's.
     async fn fetch(&self, key: KeyRef<'_>, live: &Live) -> Arc<Entry> {
-        if let Some(entry) = self.cache.find(key, Tick::now()) {
+        if let Look::Fresh(entry) | Look::Failing(entry, _) = self.cache.find(key, Tick::now()) {
             self.recording().looked(CacheLook::Hit);
             return entry;
         }
@@ -410,7 +488,7 @@ impl Engine {
             let own = decision.verdict == Verdict::Local;
             let entry = if own {
                 Arc::new(match case.live.local.ask(name.as_ref(), rtype).await {
-                    Ok(body) => Entry { stored: now, kept: Kept::Answer(body) },
+                    Ok(body) => Entry::answer(body, now),
                     Err(_) => Entry::failed(ede::NETWORK_ERROR, now),
                 })
             } else {
@@ -442,6 +520,16 @@ fn tallies(counters: &Counters, events: &EventRing, snapshot: &Snapshot) -> Arc<
     let tallies = counters.tallies(snapshot);
     events.remember(tallies.number(), tallies.labels());
     tallies
+}
+
+/// Seconds since 1970; 0 before it.
+fn unix() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Whether a list's entry wants the question left without an answer. It was counted like any block.
+fn is_dropped(decision: &Decision) -> bool {
+    decision.verdict == Verdict::Block(BlockStyle::Drop)
 }
 
 #[cfg(test)]

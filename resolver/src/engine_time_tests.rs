@@ -209,3 +209,120 @@ fn shared_engine(script: &Arc<Script>) -> Arc<Engine> {
     let settings = Settings { cache_bytes: 1 << 20, ..Settings::default() };
     Engine::new(settings, Upstreams::new(vec![group]), no_zones(), Arc::clone(snapshot))
 }
+
+/// An answer that was kept some seconds ago.
+fn kept(engine: &Engine, name: &str, ttl: u32, seconds_ago: u64) {
+    let mut builder = crate::body::Builder::default();
+    let place = crate::body::Place::Hop { hop: 0, skip: 0 };
+    builder.push(crate::reply::Section::Answer, Ok(place), A, ttl, &[192, 0, 2, 9]);
+    let asked = crate::cache::Asked {
+        rtype: A,
+        dnssec_ok: false,
+        checking_disabled: false,
+        group: 0,
+        generation: engine.live().generation(),
+    };
+    let name = Name::parse(name).unwrap();
+    let key = KeyRef { name: name.as_ref(), asked }.to_owned();
+    let stored = Tick::now().earlier(seconds_ago).unwrap();
+    engine.cache.keep(key, builder.finish(0, None), stored);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_answer_stands_in_while_upstreams_are_slow() {
+    let script = Script::held();
+    script.says("a.example", A, &["a.example. 60 A 192.0.2.1"]);
+    let engine = engine(&script);
+    kept(&engine, "a.example", 10, 100);
+    let started = tokio::time::Instant::now();
+    let seen = ask("a.example", A).of(&engine).await;
+    assert_eq!((seen.data(), seen.ede), (vec!["A 192.0.2.9".to_owned()], vec!["3".to_owned()]));
+    assert_eq!(started.elapsed(), STALE_AFTER);
+    assert!(seen.answers[0].contains(" 30 ") || seen.answers[0].contains(" 10 "), "{:?}", seen.answers);
+    script.gate.add_permits(1);
+    while !engine.flights.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let seen = ask("a.example", A).of(&engine).await;
+    assert_eq!((seen.data(), seen.ede), (vec!["A 192.0.2.1".to_owned()], vec![]), "the new one has come");
+    assert_eq!(engine.counters().read().cache_stale, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_answer_stands_in_while_upstreams_fail_and_nobody_waits_for_it() {
+    let script = Script::open();
+    script.fails("a.example", A, UpError::Timeout);
+    let engine = engine(&script);
+    kept(&engine, "a.example", 10, 100);
+    for _ in 0..3 {
+        let seen = ask("a.example", A).of(&engine).await;
+        assert_eq!((seen.data(), seen.ede), (vec!["A 192.0.2.9".to_owned()], vec!["3".to_owned()]));
+    }
+    assert_eq!(script.asked(), 1, "while the failure is kept nobody is asked");
+    let at_once = ask("a.example", A).fast_of(&engine, Tick::now()).unwrap();
+    assert_eq!(at_once.data(), ["A 192.0.2.9"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_too_old_does_not_stand_in() {
+    let script = Script::open();
+    script.fails("a.example", A, UpError::Timeout);
+    let engine = engine(&script);
+    kept(&engine, "a.example", 10, 2 * 86_400);
+    assert_eq!(ask("a.example", A).of(&engine).await.rcode, "ServFail");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_name_is_blocked_whatever_old_answer_there_is() {
+    let script = Script::open();
+    let engine = engine(&script);
+    kept(&engine, "bets.example", 10, 100);
+    assert_eq!(ask("bets.example", A).of(&engine).await.rcode, "NXDomain");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_popular_answer_is_renewed_before_its_time_is_over() {
+    let script = Script::open();
+    script.says("a.example", A, &["a.example. 100 A 192.0.2.1"]);
+    let engine = engine(&script);
+    let renewing = tokio::spawn(Arc::clone(&engine).renew());
+    kept(&engine, "a.example", 100, 50);
+    let early = ask("a.example", A).of(&engine).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((early.data(), script.asked()), (vec!["A 192.0.2.9".to_owned()], 0));
+    kept(&engine, "a.example", 100, 95);
+    for _ in 0..5 {
+        assert_eq!(ask("a.example", A).of(&engine).await.data(), ["A 192.0.2.9"]);
+    }
+    while script.asked() == 0 || !engine.flights.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ask("a.example", A).of(&engine).await.data(), ["A 192.0.2.1"]);
+    assert_eq!(script.asked(), 1);
+    renewing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_answer_stands_in_when_there_is_no_room_to_wait() {
+    let engine = engine(&Script::held());
+    kept(&engine, "a.example", 10, 100);
+    let (live, mut recorder, mut out) = (engine.live(), engine.recorder(), Vec::new());
+    let mut said = |question: &str| {
+        let ask = ask(question, A);
+        let at = Tick::now();
+        let done = engine.stale_or_fail(&ask.packet(), &ask.peer(), &live, at, &mut recorder, &mut out);
+        let seen = crate::fixtures::Seen::read(&out);
+        (done, seen.rcode.clone(), seen.data(), seen.ede)
+    };
+    let old = (
+        Fast::Reply(Path::Cache),
+        "NoError".to_owned(),
+        vec!["A 192.0.2.9".to_owned()],
+        vec!["3".to_owned()],
+    );
+    assert_eq!(said("a.example"), old);
+    let none = (Fast::Reply(Path::Fast), "ServFail".to_owned(), vec![], vec!["23".to_owned()]);
+    assert_eq!(said("b.example"), none);
+}

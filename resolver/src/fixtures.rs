@@ -17,6 +17,7 @@ use policy::{Document, School, Snapshot, World};
 use tokio::sync::Semaphore;
 
 use crate::answer::BlockPage;
+use crate::limits::STALE_DEFAULT;
 use crate::upstream::{BoxFuture, UpAnswer, UpError, UpQuestion, Upstream, Upstreams};
 use crate::{Engine, Fast, LocalZones, Peer, Settings, Tick, Transport};
 
@@ -177,7 +178,11 @@ impl Upstream for Script {
             self.gate.acquire().await.unwrap().forget();
             let key = (question.name.to_string(), question.rtype);
             let said = self.answers.lock().unwrap().get(&key).cloned();
-            said.unwrap_or(Err(UpError::Timeout)).map(|bytes| UpAnswer { bytes, server: "script".into() })
+            said.unwrap_or(Err(UpError::Timeout)).map(|bytes| UpAnswer {
+                bytes,
+                server: "script".into(),
+                ede: None,
+            })
         })
     }
 }
@@ -231,7 +236,7 @@ pub(crate) fn unhex(hex: &str) -> Vec<u8> {
 /// An engine over one upstream, with local data.
 pub(crate) fn engine(upstream: &Arc<Script>) -> Arc<Engine> {
     let page = BlockPage { ipv4: Some("192.0.2.80".parse().unwrap()), ipv6: None };
-    let settings = Settings { cache_bytes: 1 << 20, block_page: page };
+    let settings = Settings { cache_bytes: 1 << 20, stale: STALE_DEFAULT, block_page: page };
     let group: Arc<dyn Upstream> = upstream.clone();
     Engine::new(settings, Upstreams::new(vec![group]), crate::local::tests::zones(), snapshot())
 }

@@ -14,9 +14,10 @@ use crate::cache::{Cache, Entry, Key};
 use crate::reply::ede;
 use crate::scrub::{ScrubError, Wanted, scrub};
 use crate::tick::Tick;
-use crate::upstream::{UpAnswer, UpError, UpQuestion, Upstream};
+use crate::upstream::{UpAnswer, UpError, UpQuestion, Upstream, VALIDATION};
 
-type Landing = watch::Receiver<Option<Arc<Entry>>>;
+/// What a flight brings, once it is there.
+pub type Landing = watch::Receiver<Option<Arc<Entry>>>;
 
 /// Questions in flight. It holds no more than the upstreams let in: a question that they have no
 /// room for fails, and leaves, at once.
@@ -46,7 +47,13 @@ impl Flights {
         upstream: &Arc<dyn Upstream>,
         cache: &Arc<Cache>,
     ) -> Option<Arc<Entry>> {
-        let mut landing = match self.waiting.entry(key) {
+        let mut landing = self.board(key, upstream, cache);
+        landing.wait_for(Option::is_some).await.ok().and_then(|entry| entry.clone())
+    }
+
+    /// Asks an upstream where nobody has, without waiting for what comes of it. Needs a tokio runtime.
+    pub fn board(&self, key: Key, upstream: &Arc<dyn Upstream>, cache: &Arc<Cache>) -> Landing {
+        match self.waiting.entry(key) {
             Slot::Occupied(slot) => slot.get().clone(),
             Slot::Vacant(slot) => {
                 let (tell, landing) = watch::channel(None);
@@ -62,8 +69,7 @@ impl Flights {
                 });
                 landing
             }
-        };
-        landing.wait_for(Option::is_some).await.ok().and_then(|entry| entry.clone())
+        }
     }
 
     /// How many questions are in flight.
@@ -90,7 +96,7 @@ async fn ask(key: &Key, upstream: &dyn Upstream, cache: &Cache) -> Arc<Entry> {
     };
     let wanted = Wanted { name: key.name().as_ref(), rtype: asked.rtype, dnssec_ok: asked.dnssec_ok };
     let code = match upstream.ask(&question).await {
-        Ok(UpAnswer { bytes, server }) => match scrub(&bytes, wanted) {
+        Ok(UpAnswer { bytes, server, .. }) => match scrub(&bytes, wanted) {
             Ok(body) => return cache.keep(key.clone(), body, Tick::now()),
             Err(error) => {
                 tracing::debug!(name = %key.name(), rtype = asked.rtype, %server, %error, "answer refused");
@@ -118,6 +124,8 @@ fn scrub_code(error: ScrubError) -> u16 {
 
 fn upstream_code(error: &UpError) -> u16 {
     match error {
+        // The server validated and found the data bogus: that is the better reason.
+        UpError::AllServersFailed { ede: Some(code), .. } if VALIDATION.contains(code) => *code,
         UpError::Timeout | UpError::AllServersFailed { .. } => ede::NO_REACHABLE_AUTHORITY,
         UpError::NoServers | UpError::Busy | UpError::Network => ede::NETWORK_ERROR,
     }

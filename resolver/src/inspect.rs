@@ -9,7 +9,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use blocklists::name::NameRef;
-use policy::{Client, Decision, Hop, HttpsRecords, Inspection, Snapshot};
+use policy::{Client, Decision, Hop, HttpsRecords, Inspection, Question, Snapshot};
 
 use crate::body::{Body, Place, Record};
 use crate::limits::CHAIN_MAX;
@@ -26,8 +26,8 @@ pub struct Judge<'a> {
     pub client: &'a Client,
     /// What was decided about the question.
     pub decision: &'a Decision,
-    /// The name asked.
-    pub asked: NameRef<'a>,
+    /// The question.
+    pub asked: Question<'a>,
     /// What this client's policy does with SVCB and HTTPS records.
     pub https: HttpsRecords,
 }
@@ -59,8 +59,10 @@ pub struct Written<'a> {
 pub struct Part<'a> {
     /// The body.
     pub body: &'a Body,
-    /// Seconds since it was stored.
+    /// Seconds to take off its TTLs.
     pub age: u32,
+    /// The highest TTL to give.
+    pub ttl_max: u32,
     /// Whether no other part follows, so that its authority section is the reply's.
     pub last: bool,
 }
@@ -120,7 +122,7 @@ impl Judge<'_> {
     /// # Errors
     /// The decision that blocks the whole answer.
     pub fn target(&self, name: NameRef<'_>) -> Result<(), Decision> {
-        match self.snapshot.inspect(self.client, self.decision, self.asked, Hop::Target(name)) {
+        match self.snapshot.inspect(self.client, self.decision, &self.asked, Hop::Target(name)) {
             Inspection::Block(decision) => Err(decision),
             Inspection::Pass | Inspection::Strip => Ok(()),
         }
@@ -128,7 +130,7 @@ impl Judge<'_> {
 
     /// Whether an address may stay.
     fn address(&self, address: IpAddr) -> Result<bool, Decision> {
-        match self.snapshot.inspect(self.client, self.decision, self.asked, Hop::Address(address)) {
+        match self.snapshot.inspect(self.client, self.decision, &self.asked, Hop::Address(address)) {
             Inspection::Block(decision) => Err(decision),
             Inspection::Pass => Ok(true),
             Inspection::Strip => Ok(false),
@@ -150,7 +152,7 @@ impl<'a> Writing<'a, '_> {
             }
             Place::Data(start, end) => Owner::Octets(self.part.body.octets((start, end))),
         };
-        let ttl = record.ttl.saturating_sub(self.part.age).min(self.judge.decision.ttl_cap);
+        let ttl = record.ttl.saturating_sub(self.part.age).min(self.part.ttl_max);
         let service = if is_service(record.rtype) { Service::read(rdata) } else { None };
         let placed = match service {
             Some(service) => self.service(&service, record, owner, ttl, reply)?,

@@ -37,6 +37,7 @@ pub mod limits;
 pub mod local;
 pub mod peer;
 pub mod recorder;
+mod renewal;
 pub mod reply;
 pub mod ring;
 pub mod scrub;

@@ -20,6 +20,18 @@ pub const EDNS_OPTIONS_MAX: usize = 100;
 /// upstream work goes on behind it and fills the cache.
 pub const CLIENT_DEADLINE: Duration = Duration::from_secs(4);
 
+/// A client whose answer has an old form in the cache gets that when upstreams have said nothing
+/// for so long (RFC 8767 section 5, client response timer).
+pub const STALE_AFTER: Duration = Duration::from_millis(1800);
+/// TTL of records that are past their time (RFC 8767 section 4).
+pub const STALE_TTL: u32 = 30;
+/// How long an answer may stand in behind the end of its time where nothing is configured.
+pub const STALE_DEFAULT: Duration = Duration::from_secs(86_400);
+/// An answer that is asked for in the last tenth of its life is renewed before that ends.
+pub const RENEW_IN_LAST: u32 = 10;
+/// Most answers that wait to be renewed; further ones are renewed when their time is over.
+pub const RENEWALS_MAX: usize = 1024;
+
 /// Most CNAMEs followed in one answer (limits: "CNAME chain").
 pub const CHAIN_MAX: usize = 11;
 /// Most records of one RRset; an answer with more is refused (limits: "records per RRset").

@@ -4,6 +4,8 @@
 //! it has grown to the largest reply. A record that does not fit makes the whole reply a truncated
 //! one (TC, question and OPT alone): the client asks again over TCP.
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::UDP_SIZE;
 use crate::wire::{Asked, HEADER};
 
@@ -17,6 +19,10 @@ const POINTER_MAX: usize = 0x3fff;
 
 /// Extended DNS Error codes (RFC 8914) that we send.
 pub mod ede {
+    /// An answer past its time stands in.
+    pub const STALE: u16 = 3;
+    /// A "no such name" past its time stands in.
+    pub const STALE_NXDOMAIN: u16 = 19;
     /// A forged answer: rewritten for safe search, or a private address was taken out.
     pub const FORGED: u16 = 4;
     /// From the cache of failures.
@@ -33,6 +39,12 @@ pub mod ede {
     pub const NO_REACHABLE_AUTHORITY: u16 = 22;
     /// The upstream could not be talked to, or made no sense.
     pub const NETWORK_ERROR: u16 = 23;
+
+    /// Whether a code says that the data did not validate (RFC 8914 sections 4.7 to 4.13).
+    #[must_use]
+    pub fn is_forged(code: u16) -> bool {
+        (6..=12).contains(&code)
+    }
 }
 
 /// One Extended DNS Error: a code, and words for whoever looks at the packet.
@@ -53,7 +65,7 @@ impl Ede<'_> {
 }
 
 /// Which section a record is written to. Answers come before authority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Section {
     /// What was asked for.
     Answer,
@@ -109,6 +121,12 @@ impl<'a> Reply<'a> {
         self.out.truncate(self.question_end);
         self.records = [0; 2];
         self.truncated = false;
+    }
+
+    /// Makes it a truncated reply, whatever it holds: the client is to ask again over TCP.
+    pub fn truncate(&mut self) {
+        self.restart();
+        self.truncated = true;
     }
 
     /// How many records the answer section has.

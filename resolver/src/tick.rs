@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 use crate::event::Path;
 use crate::recorder::Recorder;
 
-/// Milliseconds since the first look at the clock in this process.
+/// Where ticks begin: long enough before the process that an answer of an earlier run has a place.
+const BEGIN: Duration = Duration::from_secs(30 * 86_400);
+
+/// Milliseconds since [a month](BEGIN) before the first look at the clock in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tick(pub u64);
 
@@ -20,7 +23,14 @@ impl Tick {
     fn at(instant: Instant) -> Self {
         static START: OnceLock<Instant> = OnceLock::new();
         let start = *START.get_or_init(Instant::now);
-        Self(u64::try_from(instant.saturating_duration_since(start).as_millis()).unwrap_or(u64::MAX))
+        let since = BEGIN + instant.saturating_duration_since(start);
+        Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// This tick, some seconds earlier; `None` before all ticks.
+    #[must_use]
+    pub fn earlier(self, seconds: u64) -> Option<Self> {
+        self.0.checked_sub(seconds.checked_mul(1000)?).map(Self)
     }
 
     /// Whole seconds from `earlier` until this tick; 0 when `earlier` is later.

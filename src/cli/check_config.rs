@@ -26,6 +26,7 @@ struct Findings<'a> {
 /// Reads both files; wrong ones end with code 2 and the place.
 pub fn run(config: &Config, arguments: &Arguments) -> Outcome {
     let loaded = document::load(config, None).map_err(Failure::misused)?;
+    config.lists.access.check().map_err(|error| Failure::misused(format!("[lists]: {error}")))?;
     let world = parts::world(config, 1).map_err(Failure::misused)?;
     // Without an index every category is empty, which is enough to see which identities a policy
     // could not be given to.

@@ -85,6 +85,9 @@ fn print(explanation: &Explanation) {
     for step in &explanation.trace {
         say!("  {:<2} {:<22} {}", step.step, step.name, step.outcome);
     }
+    if let Some(way_out) = super::way_out::way_out(explanation) {
+        say!("\n{way_out}");
+    }
     say!();
     say!("policy revision {}, index {}", explanation.revision, explanation.index);
 }

@@ -3,6 +3,7 @@
 //! Exit codes are the same everywhere: 0 done, 1 failed, 2 wrong use or wrong configuration;
 //! `explain` says its verdict (0 allow, watch, local; 3 block, refuse; 4 rewrite).
 
+mod audit;
 mod check_config;
 mod dhcp_options;
 mod doctor;
@@ -12,6 +13,7 @@ mod lists;
 mod reload;
 mod serve;
 mod token;
+mod way_out;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -82,7 +84,7 @@ enum Command {
         after_help = "Examples:\n  schoolgate explain bet365.com --client 10.20.0.7\n  schoolgate explain www.youtube.com --network guest --json\n\nExit code: 0 allowed, watched or local; 3 blocked or refused; 4 rewritten."
     )]
     Explain(explain::Arguments),
-    /// Block lists: update, status, verify
+    /// Block lists: update, rollback, status, verify
     #[command(after_help = "Example:\n  schoolgate lists status")]
     Lists {
         #[command(subcommand)]
@@ -93,6 +95,12 @@ enum Command {
     Token {
         #[command(subcommand)]
         command: token::Command,
+    },
+    /// The record of who changed what: verify
+    #[command(after_help = "Example:\n  schoolgate audit verify")]
+    Audit {
+        #[command(subcommand)]
+        command: audit::Command,
     },
     /// Prints what to paste into a DHCP server, so that every network asks this box
     #[command(
@@ -119,6 +127,7 @@ pub fn run() -> ExitCode {
             Command::Explain(arguments) => explain::run(&config, &arguments),
             Command::Lists { command } => lists::run(&config, &command),
             Command::Token { command } => token::run(&config, &command),
+            Command::Audit { command } => audit::run(&config, &command),
             Command::DhcpOptions(arguments) => dhcp_options::run(&config, &arguments),
             Command::Doctor(arguments) => doctor::run(&config, &arguments),
             Command::Healthcheck => healthcheck::run(&config),
@@ -130,6 +139,21 @@ pub fn run() -> ExitCode {
             eprintln!("schoolgate: {}", failure.sentence);
             ExitCode::from(failure.code)
         }
+    }
+}
+
+/// Who runs this command, for the record of changes: `box:` and the user, with whoever became that
+/// user through sudo.
+fn actor() -> String {
+    let uid = nix::unistd::Uid::current();
+    let user = nix::unistd::User::from_uid(uid).ok().flatten();
+    let user = user.map_or_else(|| format!("uid {uid}"), |user| user.name);
+    // Whoever is root may say anything here; it is a courtesy to the honest.
+    match std::env::var("SUDO_USER").ok().filter(|_| uid.is_root()) {
+        Some(person) if person.chars().all(|symbol| symbol.is_ascii_graphic()) => {
+            format!("box:{user} ({person})")
+        }
+        _ => format!("box:{user}"),
     }
 }
 

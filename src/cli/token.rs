@@ -50,8 +50,8 @@ pub fn run(config: &Config, command: &Command) -> Outcome {
         match command {
             Command::New { name, scope, person } => {
                 let scope = scope.parse::<Scope>().map_err(Failure::misused)?;
-                let secret =
-                    store.tokens().create(name, scope, person.as_deref()).await.map_err(Failure::failed)?;
+                let made = store.tokens().create(name, scope, person.as_deref(), &super::actor()).await;
+                let secret = made.map_err(Failure::failed)?;
                 say!("{secret}");
             }
             Command::List { json } => {
@@ -68,7 +68,7 @@ pub fn run(config: &Config, command: &Command) -> Outcome {
                 }
             }
             Command::Revoke { token } => {
-                store.tokens().revoke(token).await.map_err(Failure::failed)?;
+                store.tokens().revoke(token, &super::actor()).await.map_err(Failure::failed)?;
                 say!("Token `{token}` is revoked.");
             }
         }

@@ -4,19 +4,22 @@
 //! in one sentence that names file, line, column and the nearest right key.
 
 pub mod document;
+mod lists;
 pub mod parts;
 pub mod spec;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use blocklists::name::Name;
 use policy::DocumentError;
 use resolver::local::LocalRecord;
-use resolver::upstream::{Class, Server, ServerAddress, surprises};
+use resolver::upstream::{Class, Host, Options, Server, ServerAddress, Trust, surprises};
 use thiserror::Error;
 
-use spec::{Listen, Metrics, Mode, Spec, Strategy};
+pub use lists::ListsPlan;
+use spec::{Listen, Metrics, Mode, Spec};
 
 /// Memory for cached answers when the file says nothing.
 const CACHE_BYTES_DEFAULT: u64 = 64 << 20;
@@ -53,6 +56,12 @@ pub struct Config {
     pub zones: Vec<(PathBuf, Option<Name>)>,
     /// Memory for cached answers, in bytes.
     pub cache_bytes: u64,
+    /// How long an answer past its time may stand in; zero never lets one.
+    pub cache_stale: Duration,
+    /// Where answers are kept over a restart.
+    pub cache_file: Option<PathBuf>,
+    /// How block lists are fetched, and when they go live.
+    pub lists: ListsPlan,
     /// Addresses of the admin API.
     pub admin: Vec<SocketAddr>,
     /// Whether `/metrics` needs no token.
@@ -72,6 +81,8 @@ pub struct UpstreamPlan {
     pub servers: Vec<Server>,
     /// Resolvers for servers written as names.
     pub bootstrap: Vec<IpAddr>,
+    /// How servers are chosen and asked.
+    pub options: Options,
     /// Zones asked elsewhere.
     pub zones: Vec<(Name, Vec<Server>)>,
     /// Public names that may have private addresses.
@@ -142,12 +153,16 @@ impl Config {
             upstream: UpstreamPlan {
                 servers: system_servers(&[DNS_LISTEN_DEFAULT.into()]),
                 bootstrap: Vec::new(),
+                options: Options::default(),
                 zones: Vec::new(),
                 rebind_allow: Vec::new(),
             },
             records: Vec::new(),
             zones: Vec::new(),
             cache_bytes: CACHE_BYTES_DEFAULT,
+            cache_stale: resolver::limits::STALE_DEFAULT,
+            cache_file: None,
+            lists: ListsPlan::default(),
             admin: vec![ADMIN_LISTEN_DEFAULT.into()],
             metrics_open: false,
             data: PathBuf::from(STATE_DEFAULT),
@@ -178,32 +193,12 @@ impl Config {
                  use 127.0.0.1 or [::1] and reach it through an SSH tunnel"
             ));
         }
-        let written = spec.upstream.servers.unwrap_or_else(|| system_servers(&listen));
-        let servers = of_class(spec.upstream.class, written);
-        warnings.extend(surprises(&servers));
-        if servers.is_empty() {
-            warnings.push(
-                "no upstream server is known: names that are not blocked or local end in SERVFAIL; \
-                 set [upstream] servers = [\"udp://192.0.2.1\"]"
-                    .to_owned(),
-            );
-        }
-        let mut zones = Vec::new();
-        for zone in spec.upstream.zone {
-            let servers = of_class(zone.class, zone.servers);
-            warnings.extend(surprises(&servers));
-            zones.push((forward_zone(&zone.name)?, servers));
-        }
+        let upstream = upstream_plan(spec.upstream, &listen, &base, &mut warnings)?;
         Ok(Self {
             origin: Origin::File(path.to_path_buf()),
             listen,
             workers: spec.dns.workers,
-            upstream: UpstreamPlan {
-                servers,
-                bootstrap: spec.upstream.bootstrap,
-                zones,
-                rebind_allow: names("upstream.rebind_allow", &spec.upstream.rebind_allow)?,
-            },
+            upstream,
             records: spec.local.record.into_iter().map(record).collect::<Result<_, String>>()?,
             zones: spec
                 .local
@@ -215,6 +210,9 @@ impl Config {
                 })
                 .collect::<Result<_, String>>()?,
             cache_bytes: spec.cache.bytes.map_or(CACHE_BYTES_DEFAULT, |size| size.0),
+            cache_stale: spec.cache.stale.map_or(resolver::limits::STALE_DEFAULT, |span| span.0),
+            cache_file: spec.cache.file.map(|file| base.join(file)),
+            lists: ListsPlan::from_spec(spec.lists, &base),
             admin,
             metrics_open: spec.admin.metrics == Metrics::Open,
             data: base.join(spec.data.directory.unwrap_or_else(|| PathBuf::from(STATE_DEFAULT))),
@@ -238,21 +236,6 @@ fn notices(spec: &Spec) -> Vec<String> {
     let mut notices = Vec::new();
     let mut not_yet =
         |key: &str, instead: &str| notices.push(format!("{key} is not in force in this version: {instead}"));
-    if spec.upstream.strategy == Strategy::Race
-        || spec.upstream.strategy == Strategy::Fastest
-            && spec.upstream.servers.as_ref().is_some_and(|servers| servers.len() > 1)
-    {
-        not_yet("[upstream] strategy", "servers are asked in the order written");
-    }
-    if spec.upstream.case_randomisation {
-        not_yet("[upstream] case_randomisation", "questions go out in lower case");
-    }
-    if spec.cache.stale.is_some() {
-        not_yet("[cache] stale", "an expired answer is not used again");
-    }
-    if spec.cache.file.is_some() {
-        not_yet("[cache] file", "the cache starts empty");
-    }
     if spec.admin.tls.is_some() {
         not_yet("[admin.tls]", "the admin API is plain HTTP on loopback");
     }
@@ -298,6 +281,55 @@ fn forward_zone(text: &str) -> Result<Name, String> {
         ));
     }
     Ok(zone)
+}
+
+/// Who is asked, and how. What its author may not have meant goes to `warnings`.
+fn upstream_plan(
+    spec: spec::Upstream,
+    listen: &[SocketAddr],
+    base: &Path,
+    warnings: &mut Vec<String>,
+) -> Result<UpstreamPlan, String> {
+    let servers = of_class(spec.class, spec.servers.unwrap_or_else(|| system_servers(listen)));
+    if servers.is_empty() {
+        warnings.push(
+            "no upstream server is known: names that are not blocked or local end in SERVFAIL; \
+             set [upstream] servers = [\"udp://192.0.2.1\"]"
+                .to_owned(),
+        );
+    }
+    let mut zones = Vec::new();
+    for zone in spec.zone {
+        zones.push((forward_zone(&zone.name)?, of_class(zone.class, zone.servers)));
+    }
+    for group in std::iter::once(&servers).chain(zones.iter().map(|(_, servers)| servers)) {
+        warnings.extend(surprises(group));
+        let named = group.iter().find(|server| matches!(server.address.host, Host::Name(_)));
+        if let Some(server) = named.filter(|_| spec.bootstrap.is_empty()) {
+            warnings.push(format!(
+                "upstream server {} is written as a name, and nobody can be asked for its address: set [upstream] \
+                 bootstrap = [\"192.0.2.1\"], or write the address, as in tls://192.0.2.1#dns.example",
+                server.address
+            ));
+        }
+    }
+    let trust = match spec.tls.ca {
+        Some(file) => {
+            let path = base.join(file);
+            let pem = std::fs::read(&path).map_err(|error| error.to_string());
+            let trust = pem.and_then(|pem| Trust::only(&pem).map_err(|error| error.to_string()));
+            trust.map_err(|error| format!("[upstream.tls] ca {}: {error}", path.display()))?
+        }
+        None => Trust::default(),
+    };
+    let options = Options {
+        strategy: spec.strategy,
+        case_randomisation: spec.case_randomisation,
+        cookies: spec.cookies.unwrap_or(true),
+        trust,
+    };
+    let rebind_allow = names("upstream.rebind_allow", &spec.rebind_allow)?;
+    Ok(UpstreamPlan { servers, bootstrap: spec.bootstrap, options, zones, rebind_allow })
 }
 
 fn of_class(class: Class, servers: Vec<Server>) -> Vec<Server> {

@@ -47,7 +47,7 @@ pub fn upstreams(config: &Config) -> Upstreams {
         .cloned()
         .collect();
     let bootstrap: Vec<SocketAddr> = plan.bootstrap.iter().map(|ip| SocketAddr::new(*ip, 53)).collect();
-    Upstreams::of_servers(&groups, &bootstrap)
+    Upstreams::of_servers(&groups, &bootstrap, plan.options.clone())
 }
 
 /// This machine's interfaces, to tell who is on-link.

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use resolver::upstream::{Class, Server};
+use resolver::upstream::{Class, Server, Strategy};
 use serde::Deserialize;
 
 /// The whole file.
@@ -37,6 +37,9 @@ pub struct Spec {
     /// Limits that differ from the built-in ones; none can be set yet.
     #[serde(default)]
     pub limits: Limits,
+    /// How block lists are fetched, and when they go live.
+    #[serde(default)]
+    pub lists: Lists,
     /// The admin API.
     #[serde(default)]
     pub admin: Admin,
@@ -88,23 +91,22 @@ pub struct Upstream {
     pub strategy: Strategy,
     /// 0x20: random letter case against spoofing.
     pub case_randomisation: bool,
+    /// DNS cookies against spoofing; on when left out.
+    pub cookies: Option<bool>,
+    /// Whom to trust on the names of encrypted servers.
+    pub tls: UpstreamTls,
     /// Public names that may have private addresses.
     pub rebind_allow: Vec<String>,
     /// Zones asked elsewhere.
     pub zone: Vec<UpstreamZone>,
 }
 
-/// How one of several upstream servers is chosen.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// The healthiest and fastest first.
-    #[default]
-    Fastest,
-    /// As written; the next only when one fails.
-    Ordered,
-    /// Several at once; the first good answer counts.
-    Race,
+/// `[upstream.tls]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpstreamTls {
+    /// PEM file of the only authorities that encrypted servers are believed on; none = the public ones.
+    pub ca: Option<PathBuf>,
 }
 
 /// `[[upstream.zone]]`
@@ -161,9 +163,9 @@ pub struct LocalZone {
 pub struct Cache {
     /// Memory for answers; default 64 MiB.
     pub bytes: Option<ByteSize>,
-    /// How long an expired answer may stand in; read and checked, in force with serve-stale.
+    /// How long an answer past its time may stand in while upstreams are slow or fail; default one day.
     pub stale: Option<Span>,
-    /// Where answers are kept over a restart; read and checked, in force with the saved cache.
+    /// Where answers are kept over a restart; without it the cache starts empty.
     pub file: Option<PathBuf>,
 }
 
@@ -171,6 +173,39 @@ pub struct Cache {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {}
+
+/// `[lists]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lists {
+    /// When new content of ordinary lists goes live; none = 05:00.
+    pub promote_at: Option<PromoteAt>,
+    /// A proxy for everything that is fetched.
+    pub proxy: Option<String>,
+    /// The file with names and passwords, one table a host.
+    pub credentials: Option<PathBuf>,
+    /// Certificates in PEM that are believed beside Mozilla's.
+    pub ca: Option<PathBuf>,
+}
+
+/// A time of day, written `05:00`, or `at-once`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PromoteAt(pub Option<jiff::civil::Time>);
+
+impl TryFrom<String> for PromoteAt {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "at-once" {
+            return Ok(Self(None));
+        }
+        let wrong = || format!("`{text}` is not a time of day; write it like \"05:00\", or \"at-once\"");
+        let (hour, minute) = text.split_once(':').filter(|_| text.len() == 5).ok_or_else(wrong)?;
+        let (hour, minute) = (hour.parse().map_err(|_| wrong())?, minute.parse().map_err(|_| wrong())?);
+        jiff::civil::Time::new(hour, minute, 0, 0).map(|time| Self(Some(time))).map_err(|_| wrong())
+    }
+}
 
 /// `[admin]`
 #[derive(Debug, Default, Deserialize)]

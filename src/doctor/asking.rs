@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use blocklists::name::Name;
 use resolver::upstream::{
-    Carrier, Host, PORT, SILENCE, Server, ServerAddress, UpError, UpQuestion, Upstreams, askable,
+    Carrier, Host, Options, PORT, SILENCE, Server, ServerAddress, UpError, UpQuestion, Upstreams, askable,
 };
 use tokio::task::JoinSet;
 
@@ -25,6 +25,7 @@ struct Errand {
     name: Name,
     rtype: u16,
     bootstrap: Vec<SocketAddr>,
+    options: Options,
 }
 
 /// What came of it.
@@ -54,6 +55,7 @@ pub async fn upstreams(config: &Config) -> Vec<Finding> {
         name: name.clone(),
         rtype: *rtype,
         bootstrap: bootstrap.clone(),
+        options: plan.options.clone(),
     });
     let outcomes = run(errands).await;
     let judged = asked.iter().zip(outcomes);
@@ -72,7 +74,7 @@ fn judge_upstream(server: &ServerAddress, name: &Name, outcome: &Outcome) -> Fin
             ),
         ),
         Ok(_) => Finding::good("upstream", format!("upstream server {server}{of} answered in {ms} ms")),
-        Err(UpError::AllServersFailed { rcode }) => wrong(format!(
+        Err(UpError::AllServersFailed { rcode, .. }) => wrong(format!(
             "upstream server {server}{of} answers {}: it does not resolve for this box; ask its owner to allow this \
              box's address",
             code(*rcode)
@@ -104,6 +106,7 @@ pub async fn ourselves(config: &Config) -> Vec<Finding> {
         name: name.clone(),
         rtype: TYPE_A,
         bootstrap: Vec::new(),
+        options: Options::default(),
     });
     let outcomes = run(errands).await;
     servers.iter().zip(outcomes).map(|(server, outcome)| judge_ourselves(server, &outcome)).collect()
@@ -116,14 +119,14 @@ fn reach(listen: SocketAddr, carrier: Carrier) -> ServerAddress {
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    ServerAddress { carrier, host: Host::Address(host), port: listen.port() }
+    ServerAddress::plain(carrier, SocketAddr::new(host, listen.port()))
 }
 
 fn judge_ourselves(server: &ServerAddress, outcome: &Outcome) -> Finding {
     let ms = outcome.took.as_millis();
     match &outcome.said {
         Ok(_) => Finding::good("server", format!("this box answers on {server} in {ms} ms")),
-        Err(UpError::AllServersFailed { rcode }) => Finding::wrong(
+        Err(UpError::AllServersFailed { rcode, .. }) => Finding::wrong(
             "server",
             format!("this box answers {} on {server}: see what `schoolgate healthcheck` says", code(*rcode)),
         ),
@@ -149,7 +152,7 @@ async fn run(errands: impl Iterator<Item = Errand>) -> Vec<Outcome> {
 
 impl Errand {
     async fn run(self) -> Outcome {
-        let upstreams = Upstreams::plain(vec![vec![self.server]], &self.bootstrap);
+        let upstreams = Upstreams::of_servers(&[vec![self.server.into()]], &self.bootstrap, self.options);
         let question =
             UpQuestion { name: self.name, rtype: self.rtype, dnssec_ok: false, checking_disabled: false };
         let started = Instant::now();
@@ -159,7 +162,7 @@ impl Errand {
         };
         let said = said.and_then(|answer| match answer.bytes.get(3).map(|flags| flags & 0xf) {
             Some(code) if GOOD_CODES.contains(&code) => Ok(code),
-            code => Err(UpError::AllServersFailed { rcode: code.unwrap_or(1) }),
+            code => Err(UpError::AllServersFailed { rcode: code.unwrap_or(1), ede: None }),
         });
         Outcome { said, took: started.elapsed() }
     }
@@ -191,7 +194,11 @@ mod tests {
         for (finding, health, words) in [
             (judged(address, Ok(0), 12), Health::Good, "in 12 ms"),
             (judged(address, Ok(0), 900), Health::Note, "900 ms"),
-            (judged(address, Err(UpError::AllServersFailed { rcode: 5 }), 3), Health::Wrong, "REFUSED"),
+            (
+                judged(address, Err(UpError::AllServersFailed { rcode: 5, ede: None }), 3),
+                Health::Wrong,
+                "REFUSED",
+            ),
             (judged(address, Err(UpError::Timeout), 3000), Health::Wrong, "firewall"),
             (judged(address, Err(UpError::Network), 1), Health::Wrong, "a DNS server runs there"),
             (judged("udp://dns.example", Err(UpError::Network), 1), Health::Wrong, "bootstrap"),
@@ -230,6 +237,7 @@ mod tests {
             name: Name::root(),
             rtype: TYPE_NS,
             bootstrap: Vec::new(),
+            options: Options::default(),
         });
         let said: Vec<bool> =
             run(errands.into_iter()).await.iter().map(|outcome| outcome.said.is_ok()).collect();

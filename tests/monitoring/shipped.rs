@@ -114,21 +114,17 @@ pub fn is_of(series: &str, family: &str) -> bool {
     series.strip_prefix(family).is_some_and(|end| ["", "_bucket", "_sum", "_count"].contains(&end))
 }
 
-/// The metrics that the README explains, and those that it only promises.
-pub fn explained() -> [Families; 2] {
+/// The metrics that the README explains.
+pub fn explained() -> Families {
     let readme = read("README.md");
-    let (now, later) = readme.split_once("## Named, not exported yet").unwrap();
-    [now, later].map(|part| {
-        let rows = part.lines().filter(|line| line.starts_with("| `schoolgate_"));
-        let read = rows.map(|row| {
-            let cells: Vec<&str> = row.split('|').collect();
-            let spans = |cell: &str| -> Vec<String> {
-                cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-            };
-            (spans(cells[1]).remove(0), spans(cells[2]).into_iter().collect())
-        });
-        read.collect()
-    })
+    let rows = readme.lines().filter(|line| line.starts_with("| `schoolgate_"));
+    let read = rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').collect();
+        let spans =
+            |cell: &str| -> Vec<String> { cell.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+        (spans(cells[1]).remove(0), spans(cells[2]).into_iter().collect())
+    });
+    read.collect()
 }
 
 /// Every exported name in a text. A recorded series (`instance:schoolgate_queries:rate5m`) is none.

@@ -78,6 +78,21 @@ fn explain_tells_a_person_what_happens_and_why() {
 }
 
 #[test]
+fn explain_says_what_can_be_done_about_a_block() {
+    let scene = scene();
+    for (name, way_out) in [
+        ("www.poker.example", "[[policy.rule]]"),
+        ("locked.example", "Nothing opens it"),
+        ("adult.example", "No rule opens a sealed name"),
+    ] {
+        let exit = scene.school.run(&["explain", name, "--client", "127.20.0.5"]);
+        assert!(exit.out.contains(way_out), "{name}: {exit:?}");
+    }
+    let open = scene.school.run(&["explain", "shop.example", "--client", "127.20.0.5"]);
+    assert!(!open.out.contains("policy.toml"), "nothing is to be done: {open:?}");
+}
+
+#[test]
 fn explain_works_without_a_server() {
     let mut school = plan().open();
     school.stop();

@@ -26,9 +26,13 @@ mod local_names;
 mod messages;
 mod no_config;
 mod real_clients;
+mod record;
 mod running;
 mod safe_search;
+
+mod stale;
 mod starting;
+mod swaps;
 mod targets;
 mod transports;
 mod upstream_trouble;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use blocklists_update::{IndexStatus, SourceStatus, Status, UpdateError};
+use blocklists_update::{IndexStatus, SourceStatus, Status, UpdateError, WaitingStatus};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -71,10 +71,29 @@ pub struct List {
     changed_at: Option<Timestamp>,
     /// Seconds since it was last had whole; nothing when never.
     age_seconds: Option<u64>,
+    /// When it is looked at next; nothing for what is on this machine, which is watched.
+    next_check_at: Option<Timestamp>,
+    /// Attempts that failed since it was last had.
+    failures: u32,
+    /// New content that is fit to use and not in force yet.
+    waiting: Option<WaitingContent>,
     /// Why it is not `ok`.
     error: Option<String>,
     /// Bad lines; none are shown of locked lists.
     samples: Vec<BadLine>,
+}
+
+/// New content of a block list that waits for its hour, so that no lesson is disturbed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WaitingContent {
+    /// When it came.
+    since: Timestamp,
+    /// When it goes live.
+    until: Timestamp,
+    /// Lines that it has and the content in force has not.
+    added: u64,
+    /// Lines that the content in force has and it has not.
+    removed: u64,
 }
 
 /// A line that could not be taken.
@@ -122,6 +141,13 @@ impl From<Status> for Lists {
     }
 }
 
+impl From<WaitingStatus> for WaitingContent {
+    fn from(waiting: WaitingStatus) -> Self {
+        let WaitingStatus { since, until, added, removed } = waiting;
+        Self { since, until, added, removed }
+    }
+}
+
 impl From<SourceStatus> for List {
     fn from(known: SourceStatus) -> Self {
         let samples = known.samples.into_iter();
@@ -140,6 +166,9 @@ impl From<SourceStatus> for List {
             checked_at: known.checked_at,
             changed_at: known.changed_at,
             age_seconds: known.age_seconds,
+            next_check_at: known.next_at,
+            failures: known.failures,
+            waiting: known.waiting.map(WaitingContent::from),
             error: known.error,
             samples: samples.map(|bad| BadLine { file: bad.file, line: bad.line, why: bad.why }).collect(),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use blocklists_update::Status;
+use blocklists_update::{State as ListState, Status};
 use resolver::counters::BUCKETS_MICROS;
 use resolver::upstream::{BOUNDS_MS, ServerStats};
 
@@ -31,7 +31,8 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
         MetricsProblems),
     security(("token" = ["metrics"])))]
 pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let page = blocking(move || page(&app.facts)).await?;
+    let chain = app.chain.is_whole(&app.store).await;
+    let page = blocking(move || page(&app.facts, chain)).await?;
     let text = page.text().map_err(|error| {
         tracing::error!(%error, "the metrics cannot be written");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "The metrics cannot be written.")
@@ -39,7 +40,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
-fn page(facts: &Facts) -> Page {
+fn page(facts: &Facts, chain: Option<bool>) -> Page {
     let mut page = Page::default();
     queries(&mut page, facts);
     cache(&mut page, facts);
@@ -50,6 +51,7 @@ fn page(facts: &Facts) -> Page {
         Err(error) => tracing::warn!(%error, "the state of the block lists cannot be read"),
     }
     state(&mut page, facts);
+    changes(&mut page, facts, chain);
     page
 }
 
@@ -97,7 +99,8 @@ fn cache(page: &mut Page, facts: &Facts) {
         "Look-ups that went the slow way because a part of the cache was taken.",
     )
     .count(&[], reading.cache_contended);
-    page.counters("cache_stale_total", "Look-ups answered with data past its time.").count(&[], 0);
+    page.counters("cache_stale_total", "Look-ups answered with data past its time.")
+        .count(&[], reading.cache_stale);
 }
 
 fn upstream(page: &mut Page, facts: &Facts) {
@@ -124,6 +127,35 @@ fn upstream(page: &mut Page, facts: &Facts) {
     for server in &servers {
         family.count(&[("server", &server.server)], server.healthy.into());
     }
+    drop(family);
+    upstream_doubts(page, &servers);
+}
+
+/// What shows that somebody is guessing, or that a server is about to drown.
+fn upstream_doubts(page: &mut Page, servers: &[ServerStats]) {
+    type Figure = fn(&ServerStats) -> u64;
+    let counters: [(&str, &str, Figure); 2] = [
+        ("upstream_near_misses_total", "Replies that nearly answered a question and were dropped.", |s| {
+            s.near_misses
+        }),
+        ("upstream_over_tcp_total", "Questions asked again over TCP: truncated or doubtful.", |s| s.over_tcp),
+    ];
+    for (name, help, figure) in counters {
+        let mut family = page.counters(name, help);
+        for server in servers {
+            family.count(&[("server", &server.server)], figure(server));
+        }
+    }
+    let gauges: [(&str, &str, Figure); 2] = [
+        ("upstream_in_flight", "Questions that wait for an upstream server.", |s| s.in_flight),
+        ("upstream_connections", "Sockets and streams open to an upstream server.", |s| s.connections),
+    ];
+    for (name, help, figure) in gauges {
+        let mut family = page.gauges(name, help);
+        for server in servers {
+            family.count(&[("server", &server.server)], figure(server));
+        }
+    }
 }
 
 /// A server may stand in several groups; a label may stand in a family only once.
@@ -136,6 +168,10 @@ fn united(all: Vec<ServerStats>) -> Vec<ServerStats> {
                 sum.failures += one.failures;
                 sum.duration_sum_us += one.duration_sum_us;
                 sum.healthy &= one.healthy;
+                sum.near_misses += one.near_misses;
+                sum.over_tcp += one.over_tcp;
+                sum.in_flight += one.in_flight;
+                sum.connections += one.connections;
                 for (bucket, more) in sum.durations.iter_mut().zip(one.durations) {
                     *bucket += more;
                 }
@@ -204,6 +240,24 @@ fn sources(page: &mut Page, status: &Status) {
         family.count(&[("source", &item.id)], item.rejected_lines);
     }
     drop(family);
+    let mut family =
+        page.gauges("source_state", "1 for the state that a block list is in, 0 for the others.");
+    for item in &status.items {
+        for state in [ListState::Ok, ListState::Stale, ListState::Refused, ListState::Missing] {
+            let labels = [("source", item.id.as_str()), ("state", state.as_str())];
+            family.count(&labels, (item.state == state).into());
+        }
+    }
+    drop(family);
+    let mut family =
+        page.gauges("source_failures", "Attempts to have a block list that failed since it was last had.");
+    for item in &status.items {
+        family.count(&[("source", &item.id)], item.failures.into());
+    }
+    drop(family);
+    let waiting = status.items.iter().filter(|item| item.waiting.is_some()).count();
+    page.gauges("lists_waiting", "Block lists with new content that waits for its hour.")
+        .count(&[], u64::try_from(waiting).unwrap_or(u64::MAX));
     // The oldest feed of a category counts: it is the one to worry about.
     let mut oldest: BTreeMap<&str, u64> = BTreeMap::new();
     for item in &status.items {
@@ -227,8 +281,6 @@ fn state(page: &mut Page, facts: &Facts) {
     let index = snapshot.index();
     page.gauges("index_entries", "Names in the index that is in force.").count(&[], index.entries());
     page.gauges("index_bytes", "Bytes that the index takes in memory.").count(&[], index.bytes());
-    page.gauges("policy_revision", "Number of the policy revision that is in force.")
-        .count(&[], snapshot.revision());
     page.gauges(
         "unknown_clients",
         "Private addresses in no network that asked within the last hour; no more are counted than are remembered.",
@@ -236,9 +288,28 @@ fn state(page: &mut Page, facts: &Facts) {
     .count(&[], u64::try_from(facts.engine.unknown_clients()).unwrap_or(u64::MAX));
     page.gauges("reload_failed", "1 when the last reload failed and what ran before stayed in force.")
         .count(&[], facts.reload_failed().into());
+    page.gauges(
+        "lists_update_failed",
+        "1 while updates of the block lists end without having done what was due.",
+    )
+    .count(&[], facts.update_failed().into());
     page.gauges("ready", "1 when names are filtered, 0 while there is no usable index.")
         .count(&[], snapshot.is_ready().into());
     page.gauges("build_info", "The version that runs.").count(&[("version", env!("CARGO_PKG_VERSION"))], 1);
+}
+
+/// What people changed and what waits for them.
+fn changes(page: &mut Page, facts: &Facts, chain: Option<bool>) {
+    page.gauges("policy_revision", "Number of the policy revision that is in force.")
+        .count(&[], facts.snapshot().revision());
+    // Both are true zeros: while no person is enrolled, a changed policy file is in force at once, and
+    // only persons can give grants. Dashboards and alerts that know the names find them.
+    page.gauges("proposals_waiting", "Changes that wait for a second person.").count(&[], 0);
+    page.gauges("grants_active", "Temporary unblocks in force.").count(&[], 0);
+    let mut family = page.gauges("audit_chain_ok", "1 while the record of changes is whole.");
+    if let Some(is_whole) = chain {
+        family.count(&[], is_whole.into());
+    }
 }
 
 /// So many units in seconds. Divided, because a quotient is rounded once and so prints as the

@@ -1,5 +1,6 @@
 //! The resources of the API, one file each, and the router that puts them together.
 
+mod audit;
 mod cache;
 mod categories;
 mod description;
@@ -40,6 +41,7 @@ pub const BODY_OCTETS_MAX: u64 = 64 << 10;
 pub struct App {
     pub(crate) facts: Arc<Facts>,
     pub(crate) store: LiveStore,
+    chain: audit::ChainWatch,
     /// The description of the API, as JSON.
     description: String,
 }
@@ -87,6 +89,7 @@ fn moving() -> Routes {
         .routes(routes!(lists::lists))
         .routes(routes!(sources::sources))
         .routes(routes!(cache::cache))
+        .routes(routes!(audit::audit))
 }
 
 /// Behind a token of scope `read`; the same until somebody changes something.
@@ -118,7 +121,8 @@ pub fn description() -> Result<String, serde_json::Error> {
 /// As for [`description`].
 pub(crate) fn router(facts: Arc<Facts>) -> Result<Router, serde_json::Error> {
     let store = LiveStore::new(facts.data.clone());
-    let app = Arc::new(App { facts, store, description: description()? });
+    let app =
+        Arc::new(App { facts, store, chain: audit::ChainWatch::default(), description: description()? });
     let metrics = scraped().route_layer(from_fn_with_state(Arc::clone(&app), auth::metrics));
     let read = moving()
         .merge(standing().route_layer(from_fn(etag::etag)))

@@ -59,6 +59,18 @@ pub struct Paging {
     after: Option<String>,
 }
 
+impl Paging {
+    /// Most items of the page.
+    pub fn limit(&self) -> u16 {
+        self.limit.map_or(LIMIT_DEFAULT, |Limit(limit)| limit)
+    }
+
+    /// The `next` of the page before.
+    pub fn after(&self) -> Option<&str> {
+        self.after.as_deref()
+    }
+}
+
 impl Parameters for Paging {
     const POSSIBLE: &'static str =
         "Ask with `limit` (1 to 500) and `after` (the `next` of the page before), or with neither";
@@ -95,10 +107,16 @@ impl<T> Page<T> {
         let after = |item: &T| paging.after.as_deref().is_none_or(|after| id(item) > after);
         let mut items: Vec<T> = all.into_iter().filter(after).collect();
         items.sort_by(|one, other| id(one).cmp(id(other)));
-        let limit = usize::from(paging.limit.map_or(LIMIT_DEFAULT, |Limit(limit)| limit));
+        Self::cut(items, paging, |item| id(item).to_owned())
+    }
+
+    /// The page of items that come after the one before already, in order, and are at least one
+    /// more than the page holds where there are more.
+    pub fn cut(mut items: Vec<T>, paging: &Paging, id: impl Fn(&T) -> String) -> Self {
+        let limit = usize::from(paging.limit());
         let is_last = items.len() <= limit;
         items.truncate(limit);
-        let next = items.last().filter(|_| !is_last).map(|item| id(item).to_owned());
+        let next = items.last().filter(|_| !is_last).map(id);
         Self { items, next }
     }
 }

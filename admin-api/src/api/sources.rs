@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::description::ReadProblems;
-use super::lists::unreadable;
+use super::lists::{WaitingContent, unreadable};
 use super::query::{Asked, Page, Paging};
 use super::words::{Format, Span, State as Freshness, Trust};
 use super::{App, blocking};
@@ -49,6 +49,12 @@ pub struct Source {
     changed_at: Option<Timestamp>,
     /// Seconds since it was last had whole.
     age_seconds: Option<u64>,
+    /// Seconds between two looks at what is fetched; nothing for what is on this machine.
+    refresh_seconds: Option<u64>,
+    /// When it is looked at next.
+    next_check_at: Option<Timestamp>,
+    /// New content that is fit to use and not in force yet.
+    waiting: Option<WaitingContent>,
     /// Why it is not `ok`.
     error: Option<String>,
 }
@@ -69,11 +75,21 @@ pub async fn sources(
     let status = blocking(move || facts.lists_status()).await?.map_err(|error| unreadable(&error))?;
     let mut known: BTreeMap<String, SourceStatus> =
         status.items.into_iter().map(|item| (item.id.clone(), item)).collect();
-    let sources = snapshot.school().sources().iter().map(|source| told(source, known.remove(&source.id)));
+    let school = snapshot.school();
+    let refresh = |source: &blocklists::source::Source| {
+        let fetched = matches!(source.location, blocklists::source::Location::Url(_));
+        fetched.then(|| school.upkeep().get(&source.id).cloned().unwrap_or_default().refresh.as_secs())
+    };
+    let sources =
+        school.sources().iter().map(|source| told(source, refresh(source), known.remove(&source.id)));
     Ok(Json(Page::of(sources, &paging, |source| &source.id)))
 }
 
-fn told(source: &blocklists::source::Source, known: Option<SourceStatus>) -> Source {
+fn told(
+    source: &blocklists::source::Source,
+    refresh_seconds: Option<u64>,
+    known: Option<SourceStatus>,
+) -> Source {
     Source {
         id: source.id.clone(),
         category: source.category.as_ref().map(ToString::to_string),
@@ -88,6 +104,9 @@ fn told(source: &blocklists::source::Source, known: Option<SourceStatus>) -> Sou
         checked_at: known.as_ref().and_then(|known| known.checked_at),
         changed_at: known.as_ref().and_then(|known| known.changed_at),
         age_seconds: known.as_ref().and_then(|known| known.age_seconds),
+        refresh_seconds,
+        next_check_at: known.as_ref().and_then(|known| known.next_at),
+        waiting: known.as_ref().and_then(|known| known.waiting.clone()).map(WaitingContent::from),
         error: known.and_then(|known| known.error),
     }
 }

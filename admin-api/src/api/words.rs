@@ -3,6 +3,7 @@
 //! Mirrors, so that the description of the API is complete: a new variant inside does not compile
 //! until it has its word here.
 
+use policy::BlockStyle;
 use serde::Serialize;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -37,6 +38,10 @@ words! {
         Hosts = "hosts",
         /// Adblock rules.
         Adblock = "adblock",
+        /// Lines of a dnsmasq configuration.
+        Dnsmasq = "dnsmasq",
+        /// A response policy zone.
+        Rpz = "rpz",
         /// Folders of the University of Toulouse.
         Ut1 = "ut1",
     }
@@ -92,19 +97,6 @@ words! {
         /// Not answered.
         Drop = "drop",
     }
-    /// How a block is answered.
-    BlockAnswer of policy::BlockStyle {
-        /// There is no such name.
-        Nxdomain = "nxdomain",
-        /// The name has no such record.
-        NoData = "nodata",
-        /// An address that leads nowhere.
-        Null = "null",
-        /// Refused.
-        Refused = "refused",
-        /// The address of the block page.
-        Page = "page",
-    }
     /// What a policy does with a category.
     Verb of policy::Verb {
         /// Allowed.
@@ -119,6 +111,39 @@ words! {
         Block = "block",
         /// Never for pupils.
         Seal = "seal",
+    }
+}
+
+/// How a block is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub enum BlockAnswer {
+    /// There is no such name.
+    #[serde(rename = "nxdomain")]
+    Nxdomain,
+    /// The name has no such record.
+    #[serde(rename = "nodata")]
+    NoData,
+    /// An address that leads nowhere.
+    #[serde(rename = "null")]
+    Null,
+    /// Refused.
+    #[serde(rename = "refused")]
+    Refused,
+    /// The address of the block page.
+    #[serde(rename = "page")]
+    Page,
+}
+
+impl From<BlockStyle> for BlockAnswer {
+    fn from(style: BlockStyle) -> Self {
+        match style {
+            BlockStyle::Nxdomain => Self::Nxdomain,
+            // The last three are said by entries of lists, and never stand in a policy.
+            BlockStyle::NoData | BlockStyle::Drop | BlockStyle::TcpOnly | BlockStyle::Data(_) => Self::NoData,
+            BlockStyle::Null => Self::Null,
+            BlockStyle::Refused => Self::Refused,
+            BlockStyle::Page => Self::Page,
+        }
     }
 }
 

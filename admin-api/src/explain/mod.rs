@@ -221,8 +221,15 @@ pub fn explain(
 /// The client that a subject stands for.
 fn client(snapshot: &Snapshot, subject: &Subject) -> Result<Client, ExplainError> {
     let school = snapshot.school();
-    let mut client =
-        Client { network: None, group: None, device: None, policy: 0, standing: Standing::Known };
+    let mut client = Client {
+        network: None,
+        group: None,
+        device: None,
+        policy: 0,
+        standing: Standing::Known,
+        listed: blocklists::index::Listing::NOTHING,
+        stream: false,
+    };
     let unknown = |kind, id: &String| ExplainError::Unknown { kind, id: id.clone() };
     match subject {
         Subject::Client(source) => {
@@ -325,7 +332,10 @@ fn answer(snapshot: &Snapshot, decision: &Decision) -> Answer {
         Verdict::Rewrite(_) => (Some("NOERROR"), Some(4)),
         Verdict::Block(BlockStyle::Nxdomain) => (Some("NXDOMAIN"), denial()),
         Verdict::Block(BlockStyle::Refused) | Verdict::Refuse => (Some("REFUSED"), denial()),
-        Verdict::Block(BlockStyle::NoData | BlockStyle::Null | BlockStyle::Page) => {
+        // No answer at all, and one that says "over TCP".
+        Verdict::Block(BlockStyle::Drop) => (None, None),
+        Verdict::Block(BlockStyle::TcpOnly) => (Some("NOERROR"), denial()),
+        Verdict::Block(BlockStyle::NoData | BlockStyle::Null | BlockStyle::Page | BlockStyle::Data(_)) => {
             (Some("NOERROR"), denial())
         }
     };

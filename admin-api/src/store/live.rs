@@ -76,9 +76,9 @@ mod tests {
 
         // Another process makes it and a token in it.
         let other = Store::open(data).await.unwrap();
-        let plain = other.tokens().create("grafana", Scope::Read, None).await.unwrap();
+        let plain = other.tokens().create("grafana", Scope::Read, None, "box:jane").await.unwrap();
         assert!(live.get().await.unwrap().tokens().check(&plain).await.unwrap().is_some());
-        other.tokens().revoke("grafana").await.unwrap();
+        other.tokens().revoke("grafana", "box:jane").await.unwrap();
         assert!(live.get().await.unwrap().tokens().check(&plain).await.unwrap().is_none());
         other.close().await;
 

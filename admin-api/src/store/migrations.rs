@@ -5,8 +5,9 @@ use sqlx::{AnyConnection, Connection};
 use super::{StoreError, now_ms};
 
 /// The steps; version 1 is the first.
-const STEPS: [&[&str]; 1] = [&[
-    "CREATE TABLE tokens (
+const STEPS: [&[&str]; 2] = [
+    &[
+        "CREATE TABLE tokens (
         id TEXT NOT NULL PRIMARY KEY,
         school TEXT NOT NULL,
         name TEXT NOT NULL,
@@ -16,9 +17,23 @@ const STEPS: [&[&str]; 1] = [&[
         created_ms BIGINT NOT NULL,
         revoked_ms BIGINT
     )",
-    // A name can be used again once its token is revoked.
-    "CREATE UNIQUE INDEX tokens_active_name ON tokens (school, name) WHERE revoked_ms IS NULL",
-]];
+        // A name can be used again once its token is revoked.
+        "CREATE UNIQUE INDEX tokens_active_name ON tokens (school, name) WHERE revoked_ms IS NULL",
+    ],
+    &["CREATE TABLE audit (
+        school TEXT NOT NULL,
+        box TEXT NOT NULL,
+        seq BIGINT NOT NULL,
+        at_ms BIGINT NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        prev TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        PRIMARY KEY (school, box, seq)
+    )"],
+];
 
 /// Brings the database to the last version, all missing steps in one transaction.
 ///

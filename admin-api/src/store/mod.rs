@@ -4,20 +4,24 @@
 //! TEXT and BIGINT columns only, keys made by us, `school` on every row. DNS never waits for any of
 //! this: with the store gone or damaged, names are decided as before and only the API says so.
 
+mod audit;
 mod live;
 mod migrations;
 mod tokens;
 
+use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Connection};
 use thiserror::Error;
 
+pub use audit::{Audit, AuditError, Code, Deed, Entry, Head, NoCode};
 pub use live::LiveStore;
 pub use tokens::{Held, NAME_CHARS_MAX, Scope, Token, TokenError, Tokens, UnknownScope};
 
@@ -25,6 +29,10 @@ pub use tokens::{Held, NAME_CHARS_MAX, Scope, Token, TokenError, Tokens, Unknown
 pub const SCHOOL: &str = "school";
 /// Name of the database file in the state directory.
 const FILE: &str = "store.db";
+/// Name of the file in the state directory that tells this box from others that share a store.
+const BOX_FILE: &str = "box.id";
+/// Random octets of a box's name.
+const BOX_OCTETS: usize = 8;
 /// How long a statement waits for another process that writes (SQLite busy_timeout).
 pub const BUSY: Duration = Duration::from_secs(5);
 /// Connections of one process: the API is used by a few people and a scraper.
@@ -75,6 +83,8 @@ impl From<sqlx::Error> for StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: AnyPool,
+    /// The name of this box, whose record of changes is a chain of its own.
+    chain: Arc<str>,
 }
 
 impl Store {
@@ -93,7 +103,7 @@ impl Store {
         let path = &Self::file(data);
         let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         made.map_err(|error| StoreError::File { path: path.clone(), error })?;
-        Self::connect(path).await
+        Self::connect(path, name_of_box(data)?).await
     }
 
     /// Opens a store that is there already.
@@ -105,10 +115,10 @@ impl Store {
         if !path.exists() {
             return Err(StoreError::Missing(path));
         }
-        Self::connect(&path).await
+        Self::connect(&path, name_of_box(data)?).await
     }
 
-    async fn connect(path: &Path) -> Result<Self, StoreError> {
+    async fn connect(path: &Path, chain: Arc<str>) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let url = url(path);
         // One connection first, by itself: the pool would try again and again on a damaged file.
@@ -121,13 +131,19 @@ impl Store {
             .after_connect(|connection, _| Box::pin(prepare(connection)))
             .connect_lazy(&url)?;
         first.close().await?;
-        Ok(Self { pool })
+        Ok(Self { pool, chain })
     }
 
     /// The tokens.
     #[must_use]
     pub fn tokens(&self) -> Tokens<'_> {
-        Tokens::new(&self.pool)
+        Tokens::new(&self.pool, &self.chain)
+    }
+
+    /// The record of changes of this box.
+    #[must_use]
+    pub fn audit(&self) -> Audit<'_> {
+        Audit::new(&self.pool, &self.chain)
     }
 
     /// Closes all connections; what was written is in the file then.
@@ -155,7 +171,6 @@ async fn prepare(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
 
 /// The path as a `sqlite:` URL: everything that a URL could read otherwise is percent-encoded.
 fn url(path: &Path) -> String {
-    use std::fmt::Write as _;
     use std::os::unix::ffi::OsStrExt;
 
     let mut url = "sqlite:".to_owned();
@@ -171,6 +186,42 @@ fn url(path: &Path) -> String {
         }
     }
     url
+}
+
+/// The name of the box with this state directory; given once, at random.
+fn name_of_box(data: &Path) -> Result<Arc<str>, StoreError> {
+    let path = data.join(BOX_FILE);
+    let file = |error| StoreError::File { path: path.clone(), error };
+    if let Err(error) = std::fs::metadata(&path) {
+        if error.kind() != io::ErrorKind::NotFound {
+            return Err(file(error));
+        }
+        let mut octets = [0; BOX_OCTETS];
+        getrandom::fill(&mut octets).map_err(|error| file(io::Error::other(error)))?;
+        let mut made = tempfile::NamedTempFile::new_in(data).map_err(file)?;
+        let written = io::Write::write_all(&mut made, hex(&octets).as_bytes());
+        written.and_then(|()| made.as_file().sync_all()).map_err(file)?;
+        // Of two that start at once, the first one's name holds.
+        match made.persist_noclobber(&path) {
+            Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(file(error.error));
+            }
+            _ => {}
+        }
+    }
+    let name = std::fs::read_to_string(&path).map_err(file)?;
+    match name.trim() {
+        "" => Err(file(io::Error::other("it is empty; remove it, and the record of changes begins anew"))),
+        name => Ok(name.into()),
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
 }
 
 /// Milliseconds since 1970; 0 before it.

@@ -1,15 +1,16 @@
 //! Bearer tokens: shown once when made, kept as SHA-256 only.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use sqlx::{AnyPool, Row};
+use sqlx::{AnyPool, Connection, Row};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 
-use super::{SCHOOL, StoreError, now_ms};
+use super::audit::{self, Deed};
+use super::{SCHOOL, StoreError, hex, now_ms};
 
 /// Longest name of a token, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
@@ -127,23 +128,33 @@ pub struct Held {
 #[derive(Debug, Clone, Copy)]
 pub struct Tokens<'a> {
     pool: &'a AnyPool,
+    chain: &'a str,
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn new(pool: &'a AnyPool) -> Self {
-        Self { pool }
+    pub(super) fn new(pool: &'a AnyPool, chain: &'a str) -> Self {
+        Self { pool, chain }
     }
 
-    /// Makes a token and gives its plain text: `sg_` and 43 characters. It cannot be had again.
+    /// Makes a token and gives its plain text: `sg_` and 43 characters. It cannot be had again. `by`
+    /// is who makes it, for the record of changes.
     ///
     /// # Errors
     /// [`TokenError`].
-    pub async fn create(&self, name: &str, scope: Scope, person: Option<&str>) -> Result<String, TokenError> {
+    pub async fn create(
+        &self,
+        name: &str,
+        scope: Scope,
+        person: Option<&str>,
+        by: &str,
+    ) -> Result<String, TokenError> {
         let length = name.chars().count();
         if length == 0 || length > NAME_CHARS_MAX || name.chars().any(char::is_control) {
             return Err(TokenError::BadName);
         }
         let plain = format!("{PREFIX}{}", base64url(&random::<SECRET_OCTETS>()?));
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let made = sqlx::query(
             "INSERT INTO tokens (id, school, name, scope, person, sha256, created_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -155,15 +166,21 @@ impl<'a> Tokens<'a> {
         .bind(person)
         .bind(digest(&plain))
         .bind(now_ms())
-        .execute(self.pool)
+        .execute(&mut *transaction)
         .await;
         match made {
-            Ok(_) => Ok(plain),
+            Ok(_) => {}
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                Err(TokenError::NameTaken(name.to_owned()))
+                return Err(TokenError::NameTaken(name.to_owned()));
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
+        let holder = person.map_or_else(String::new, |person| format!(", held by {person}"));
+        let detail = format!("scope {scope}{holder}");
+        let deed = Deed { actor: by.to_owned(), action: "token.new", subject: name.to_owned(), detail };
+        audit::append(&mut transaction, self.chain, &deed).await?;
+        transaction.commit().await?;
+        Ok(plain)
     }
 
     /// All tokens, the oldest first, revoked ones too.
@@ -191,11 +208,14 @@ impl<'a> Tokens<'a> {
         tokens.collect::<Result<_, sqlx::Error>>().map_err(StoreError::from)
     }
 
-    /// Revokes the active token with this name or id, from the next request on.
+    /// Revokes the active token with this name or id, from the next request on. `by` is who does,
+    /// for the record of changes.
     ///
     /// # Errors
     /// [`TokenError::NotFound`], or the store's.
-    pub async fn revoke(&self, name_or_id: &str) -> Result<(), TokenError> {
+    pub async fn revoke(&self, name_or_id: &str, by: &str) -> Result<(), TokenError> {
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let revoked = sqlx::query(
             "UPDATE tokens SET revoked_ms = $1
              WHERE school = $2 AND revoked_ms IS NULL AND (id = $3 OR name = $3)",
@@ -203,11 +223,15 @@ impl<'a> Tokens<'a> {
         .bind(now_ms())
         .bind(SCHOOL)
         .bind(name_or_id)
-        .execute(self.pool)
+        .execute(&mut *transaction)
         .await?;
         if revoked.rows_affected() == 0 {
             return Err(TokenError::NotFound(name_or_id.to_owned()));
         }
+        let (actor, subject) = (by.to_owned(), name_or_id.to_owned());
+        let deed = Deed { actor, action: "token.revoke", subject, detail: String::new() };
+        audit::append(&mut transaction, self.chain, &deed).await?;
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -248,14 +272,6 @@ fn digest(plain: &str) -> String {
     hex(&Sha256::digest(plain.as_bytes()))
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
-}
-
 /// RFC 4648 section 5, without padding.
 fn base64url(octets: &[u8]) -> String {
     let mut text = String::with_capacity(octets.len().div_ceil(3) * 4);
@@ -287,20 +303,23 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).await.unwrap();
         let tokens = store.tokens();
-        let plain = tokens.create("grafana", Scope::Metrics, None).await.unwrap();
+        let plain = tokens.create("grafana", Scope::Metrics, None, "box:jane").await.unwrap();
         assert_eq!(plain.len(), 46);
         assert!(plain.starts_with(PREFIX));
-        let other = tokens.create("head", Scope::Read, Some("a.head")).await.unwrap();
-        assert!(matches!(tokens.create("grafana", Scope::Read, None).await, Err(TokenError::NameTaken(_))));
+        let other = tokens.create("head", Scope::Read, Some("a.head"), "box:jane").await.unwrap();
+        assert!(matches!(
+            tokens.create("grafana", Scope::Read, None, "box:jane").await,
+            Err(TokenError::NameTaken(_))
+        ));
 
         assert_eq!(tokens.check(&plain).await.unwrap().unwrap().scope, Scope::Metrics);
         assert_eq!(tokens.check(&other).await.unwrap().unwrap().scope, Scope::Read);
         assert_eq!(tokens.check("sg_nonsense").await.unwrap(), None);
 
-        tokens.revoke("grafana").await.unwrap();
-        assert!(matches!(tokens.revoke("grafana").await, Err(TokenError::NotFound(_))));
+        tokens.revoke("grafana", "box:jane").await.unwrap();
+        assert!(matches!(tokens.revoke("grafana", "box:jane").await, Err(TokenError::NotFound(_))));
         assert_eq!(tokens.check(&plain).await.unwrap(), None);
-        let again = tokens.create("grafana", Scope::Metrics, None).await.unwrap();
+        let again = tokens.create("grafana", Scope::Metrics, None, "box:jane").await.unwrap();
         assert_ne!(again, plain);
 
         let list = tokens.list().await.unwrap();
@@ -319,10 +338,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).await.unwrap();
         for name in ["", "a\nb", &"x".repeat(NAME_CHARS_MAX + 1)] {
-            let made = store.tokens().create(name, Scope::Read, None).await;
+            let made = store.tokens().create(name, Scope::Read, None, "box:jane").await;
             assert!(matches!(made, Err(TokenError::BadName)), "{name:?}");
         }
         let longest = "x".repeat(NAME_CHARS_MAX);
-        assert!(store.tokens().create(&longest, Scope::Read, None).await.is_ok());
+        assert!(store.tokens().create(&longest, Scope::Read, None, "box:jane").await.is_ok());
     }
 }

@@ -97,7 +97,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn find(&self, name: &str) -> Option<Found> {
-        Name::parse(name).ok().map(|name| self.index.find(name.as_ref()))
+        Name::parse(name).ok().map(|name| self.index.find(name.as_ref(), 1))
     }
 
     fn ids(&self, set: &CategorySet) -> Vec<String> {

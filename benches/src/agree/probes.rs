@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use blocklists::category::CategoryId;
-use blocklists::source::{Format, Location, Source, Trust};
+use blocklists::source::{Actions, Format, Location, Source, Trust};
 
 use crate::Outcome;
 use crate::naive::Naive;
@@ -49,6 +49,7 @@ pub fn write(folder: &Path, naive: &Naive, random: &mut Random) -> Outcome<Vec<S
             map: BTreeMap::new(),
             licence: None,
             locked: false,
+            actions: Actions::Entry,
         });
     }
     Ok(sources)
@@ -68,6 +69,7 @@ fn rules(format: Format, name: &str, random: &mut Random, text: &mut String) -> 
                 let wild = if random.below(4) == 0 { "*." } else { "" };
                 writeln!(text, "{wild}{name}")?;
             }
+            Format::Dnsmasq | Format::Rpz => return Err("no probes are written in this format".into()),
             Format::Adblock => {
                 let exception = if random.below(3) == 0 { "@@" } else { "" };
                 let anchor = ["||", "||", "|"].get(random.below(3)).unwrap_or(&"||");

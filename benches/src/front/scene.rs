@@ -39,7 +39,7 @@ impl Upstream for Toy {
                 head.copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]);
             }
             bytes.extend_from_slice(b"\xc0\x0c\x00\x01\x00\x01\x00\x01\x00\x00\x00\x04\xc6\x33\x64\x01");
-            Ok(UpAnswer { bytes, server: "toy".into() })
+            Ok(UpAnswer { bytes, server: "toy".into(), ede: None })
         })
     }
 }

@@ -34,6 +34,8 @@ pub fn each(format: Format, text: &str, plain: Reach, sink: &mut Sink<'_>) {
             Format::Domains | Format::Ut1 => domains(line, plain, sink),
             Format::Hosts => hosts(line, plain, sink),
             Format::Adblock => adblock(line, plain, sink),
+            // Refused where the source is added.
+            Format::Dnsmasq | Format::Rpz => {}
         }
     }
 }

@@ -23,6 +23,7 @@ fn naive(lists: &[(&str, Format, &str)]) -> Naive {
             map: BTreeMap::new(),
             licence: None,
             locked: false,
+            actions: blocklists::source::Actions::Entry,
         };
         naive.add(&source).expect("a list read");
     }

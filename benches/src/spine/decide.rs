@@ -28,7 +28,7 @@ pub fn measure(folder: &Path, snapshot: &Snapshot) -> Outcome<Vec<Row>> {
             black_box(snapshot.decide(&pupil, &Question { name: name.as_ref(), rtype: 1 }));
         });
         let (_, found) = time(&names, |name| {
-            black_box(snapshot.index().find(name.as_ref()));
+            black_box(snapshot.index().find(name.as_ref(), 1));
         });
         let what = format!("decision, {kind} names ({})", names.len());
         rows.push(Row::aim(&what, decided.show("ns", 0), decided.median(), AIM_NANOSECONDS, "ns"));

@@ -12,25 +12,31 @@ use super::gather::Gathered;
 use super::lines;
 use super::state::{Resolver, Views};
 use super::tree::Tree;
+use super::unite::Marker;
 use super::{CompileError, Stop};
+use crate::index::action::Stored;
 use crate::index::effect::{Change, Changes};
-use crate::index::gate::Gate;
+use crate::index::extras::Extras;
 use crate::index::hash::SuffixHashes;
-use crate::index::table::{BITS, Tables, bits_for, buckets};
+use crate::index::meaning::Meaning;
+use crate::index::table::{Parts, RecordBuilder, buckets_for};
 use crate::name::NameRef;
 
 /// Most unlisted names between exceptions and what they open; a hostile list could ask for 126 a
 /// line.
 const OPENINGS_MAX: usize = 1 << 22;
 
+/// Entries whose ancestors are hashed at once, so that their hashes take little memory.
+const WAYS_AT_ONCE: usize = 1 << 16;
+
 /// Resolves everything gathered under one key. The sources' records are left to the caller.
 ///
 /// # Errors
 /// [`Stop::Collision`] when two names share a hash under this key, [`Stop::Error`] at a bound.
-pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Tables, Stop> {
+pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Parts, Stop> {
     let key = seed.first_chunk().map_or(0, |first| u64::from_le_bytes(*first));
     let tree = Tree::grow(gathered, key, lines::sorted(gathered, key)?)?;
-    let mut resolver = Resolver::new();
+    let mut resolver = Resolver::new(gathered);
     let mut views = vec![Views::default(); tree.len()];
     for node in tree.top_down() {
         let node = node as usize;
@@ -41,12 +47,17 @@ pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Tables, Sto
             *slot = own;
         }
     }
-    let categories = resolver.categories(&gathered.feeds);
+    let mut marker = Marker::new(&gathered.groups, &resolver.actions, gathered.categories.len());
+    let categories: Vec<_> = resolver.standings().map(|standing| marker.numbers(standing)).collect();
+    let meaning = Meaning {
+        rtypes: gathered.rtypes.clone(),
+        marks: marker.marks,
+        actions: resolver.actions.all().iter().map(Stored::from).collect(),
+        ..Meaning::default()
+    };
     let emitter = Emitter { tree: &tree, views: &views, categories: &categories };
     let openings = emitter.openings()?;
     let (entries, effects) = emitter.entries(&openings);
-    let gate = Gate::over(&emitter.gate_hashes(&openings, &entries), seed)
-        .map_err(|why| CompileError::Unwritable(why.to_owned()))?;
     let mut effect_starts = vec![0];
     let mut effect_words = Vec::new();
     for effect in &effects {
@@ -54,20 +65,21 @@ pub(super) fn tables(gathered: &Gathered, seed: &[u8; 32]) -> Result<Tables, Sto
         let end = u32::try_from(effect_words.len()).ok();
         effect_starts.push(end.ok_or(CompileError::TooMany { what: "effects", limit: u64::from(u32::MAX) })?);
     }
-    let bits = bits_for(entries.len(), effects.len())
-        .ok_or(CompileError::TooMany { what: "effects", limit: 1 << BITS.end() })?;
-    let (directory, entries) = buckets(bits, &entries);
-    Ok(Tables {
+    let buckets = buckets_for(entries.len(), effects.len())
+        .ok_or(CompileError::TooMany { what: "names", limit: u64::from(u32::MAX) })?;
+    let mut records = RecordBuilder::new(buckets, &entries);
+    emitter.open_ways(&openings, &entries, &mut records);
+    let (records, entries) = records.finish();
+    Ok(Parts {
         key,
         names: tree.len() as u64,
-        bits,
-        directory,
+        records,
         entries,
         effect_starts,
         effect_words,
         categories: gathered.categories.clone(),
         sources: Vec::new(),
-        gate,
+        extras: Extras { meaning, ..Extras::default() },
     })
 }
 
@@ -219,23 +231,23 @@ impl Emitter<'_, '_> {
         (entries, effects.all)
     }
 
-    /// The hashes of all entries and of their ancestors, top labels left out.
-    fn gate_hashes(&self, openings: &Openings, entries: &[(u64, u32)]) -> Vec<u64> {
+    /// Lets pass the hashes of all entries and of their ancestors.
+    fn open_ways(&self, openings: &Openings, entries: &[(u64, u32)], records: &mut RecordBuilder) {
         let name_of = |hash: u64| match openings.others.get(&hash) {
             Some((_, _, spelt)) => self.spell(*spelt),
             None => self.tree.name(self.tree.node_of(hash)),
         };
-        let mut hashes: Vec<u64> = entries
-            .par_iter()
-            .flat_map_iter(|&(hash, _)| {
-                let hashes = SuffixHashes::of(name_of(hash), self.tree.key);
-                let but_top = hashes.len().saturating_sub(1);
-                (0..but_top).filter_map(move |place| hashes.get(place).copied())
-            })
-            .collect();
-        hashes.par_sort_unstable();
-        hashes.dedup();
-        hashes
+        // Hashed many at a time, let in one after the other: the order changes nothing.
+        for some in entries.chunks(WAYS_AT_ONCE) {
+            let hashes: Vec<u64> = some
+                .par_iter()
+                .flat_map_iter(|&(hash, _)| {
+                    let hashes = SuffixHashes::of(name_of(hash), self.tree.key);
+                    (0..hashes.len()).filter_map(move |place| hashes.get(place).copied())
+                })
+                .collect();
+            hashes.into_iter().for_each(|hash| records.open(hash));
+        }
     }
 }
 

@@ -1,19 +1,24 @@
-//! Reading and parsing: every source on its own, in parallel.
+//! All sources put together: what each says alone, under numbers that they share.
 //!
-//! Names go into one arena a source, as wire names end to end; a line is then eight bytes. What a
-//! source feeds is a *feed*: the source and one category (a `ut1` source has many feeds).
+//! A *feed* is a voice of a source: what its lines add to their names. Feeds that are resolved
+//! together (their most specific line wins) are a *group*: a source and one category, or the rules of
+//! such that spare the same names.
+
+use std::collections::HashMap;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::actions::Actions;
+use super::source::{AddressSaid, Parsed, PatternSaid, Said, Voice, parse, reject};
 use super::{CompileError, Input};
 use crate::category::{CATEGORIES_MAX, CategoryId};
+use crate::index::meaning::{EVERY, PATTERNED_MAX, RTYPES_MAX, Rtypes, STREAM};
 use crate::name::NameRef;
-use crate::parse::{ListFile, Reach, Rule};
-use crate::read::{ReadError, read_files};
+use crate::parse::Types;
 use crate::report::SourceReport;
-use crate::source::{Location, Trust};
-use crate::starter::starter_text;
+
+pub(super) use super::source::Marks;
 
 /// All that the sources say.
 pub(super) struct Gathered {
@@ -21,15 +26,36 @@ pub(super) struct Gathered {
     pub(super) arenas: Vec<Vec<u8>>,
     /// What each source says, `feed` being a number of [`feeds`](Self::feeds).
     pub(super) said: Vec<Vec<Said>>,
-    /// All feeds.
+    /// All feeds, those of one group together.
     pub(super) feeds: Vec<Feed>,
+    /// All groups.
+    pub(super) groups: Vec<Group>,
     /// All categories, sorted.
     pub(super) categories: Vec<CategoryId>,
+    /// How entries are answered.
+    pub(super) actions: Actions,
+    /// Record types that rules tell apart.
+    pub(super) rtypes: Rtypes,
+    /// Patterns of all sources.
+    pub(super) patterns: Vec<Pattern>,
+    /// The groups that have patterns, by the number in [`Group::patterned`].
+    pub(super) patterned: Vec<u16>,
+    /// Addresses of all sources.
+    pub(super) addresses: Vec<Address>,
     digest: [u8; 32],
 }
 
-/// One source and one category that it feeds.
+/// A source's rules that add the same to their names.
 pub(super) struct Feed {
+    pub(super) source: usize,
+    pub(super) group: u16,
+    /// For which types and transports they speak, see [`Rtypes`].
+    pub(super) types: u32,
+    pub(super) action: u16,
+}
+
+/// Feeds that are resolved together.
+pub(super) struct Group {
     pub(super) source: usize,
     /// Number of the category.
     pub(super) category: u16,
@@ -37,55 +63,34 @@ pub(super) struct Feed {
     pub(super) unconfirmed: Option<u16>,
     /// A `core` source: it confirms what it lists.
     pub(super) core: bool,
+    /// Types and transports that are to be told apart.
+    pub(super) pieces: Vec<u32>,
+    /// The source has patterns for this category.
+    pub(super) patterned: Option<u16>,
+    /// Rules that spare names: what they take out is nothing to the source's other rules.
+    pub(super) spares: bool,
 }
 
-/// One rule: where its name stands in the arena, what it feeds, how it is marked.
-#[derive(Clone, Copy)]
-pub(super) struct Said {
-    pub(super) offset: u32,
-    pub(super) feed: u16,
-    pub(super) marks: Marks,
+impl Group {
+    /// Its category, and where names of it go that nothing confirms.
+    pub(super) fn either(&self) -> (u16, u16) {
+        (self.category, self.unconfirmed.unwrap_or(self.category))
+    }
 }
 
-/// A rule's reach and flags in a byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Marks(u8);
+/// A pattern of a group.
+pub(super) struct Pattern {
+    pub(super) group: u16,
+    pub(super) types: u32,
+    pub(super) action: u16,
+    pub(super) said: PatternSaid,
+}
 
-impl Marks {
-    const EXCEPTION: u8 = 4;
-    const IMPORTANT: u8 = 8;
-    const CANCELS: u8 = 16;
-
-    pub(super) fn of(rule: &Rule<'_>) -> Self {
-        let flag = |on, bit| if on { bit } else { 0 };
-        Self(
-            rule.reach as u8
-                | flag(rule.exception, Self::EXCEPTION)
-                | flag(rule.important, Self::IMPORTANT)
-                | flag(rule.cancels, Self::CANCELS),
-        )
-    }
-
-    pub(super) fn reach(self) -> Reach {
-        match self.0 & 3 {
-            0 => Reach::Subtree,
-            1 => Reach::Below,
-            _ => Reach::Exact,
-        }
-    }
-
-    pub(super) fn is_exception(self) -> bool {
-        self.0 & Self::EXCEPTION != 0
-    }
-
-    pub(super) fn is_important(self) -> bool {
-        self.0 & Self::IMPORTANT != 0
-    }
-
-    /// The marks of the rule that this one cancels.
-    pub(super) fn cancelled(self) -> Option<Self> {
-        (self.0 & Self::CANCELS != 0).then_some(Self(self.0 & !Self::CANCELS))
-    }
+/// An address of a group.
+pub(super) struct Address {
+    pub(super) group: u16,
+    pub(super) action: u16,
+    pub(super) said: AddressSaid,
 }
 
 impl Gathered {
@@ -103,15 +108,6 @@ impl Gathered {
     }
 }
 
-/// What one source said, its feeds still its own.
-struct Parsed {
-    arena: Vec<u8>,
-    said: Vec<Said>,
-    categories: Vec<CategoryId>,
-    digest: [u8; 32],
-    report: SourceReport,
-}
-
 /// Reads and parses all sources.
 ///
 /// # Errors
@@ -125,92 +121,174 @@ pub(super) fn gather(inputs: &[Input]) -> Result<(Gathered, Vec<SourceReport>), 
     if categories.len() > CATEGORIES_MAX {
         return Err(CompileError::TooMany { what: "categories", limit: CATEGORIES_MAX as u64 });
     }
-    let number = |category: &CategoryId| {
-        categories.binary_search(category).ok().and_then(|place| u16::try_from(place).ok())
-    };
-    let mut digest = Sha256::new();
+    let rtypes = Rtypes::new(parsed.iter().flat_map(|source| &source.types).flat_map(listed));
     let mut gathered = Gathered {
         arenas: Vec::new(),
         said: Vec::new(),
         feeds: Vec::new(),
-        categories: Vec::new(),
+        groups: Vec::new(),
+        categories,
+        actions: Actions::new(),
+        rtypes,
+        patterns: Vec::new(),
+        patterned: Vec::new(),
+        addresses: Vec::new(),
         digest: [0; 32],
     };
+    let mut digest = Sha256::new();
     let mut reports = Vec::with_capacity(inputs.len());
-    for (source, (input, mut parsed)) in inputs.iter().zip(parsed).enumerate() {
-        let too_many = CompileError::TooMany { what: "sources and categories", limit: u64::from(u16::MAX) };
-        let base = u16::try_from(gathered.feeds.len()).ok();
-        let base =
-            base.filter(|base| usize::from(u16::MAX - base) > parsed.categories.len()).ok_or(too_many)?;
-        parsed.said.par_iter_mut().for_each(|said| said.feed += base);
-        gathered.feeds.extend(parsed.categories.iter().map(|category| Feed {
-            source,
-            category: number(category).unwrap_or(0),
-            unconfirmed: category.unconfirmed().as_ref().and_then(number),
-            core: input.source.trust == Trust::Core,
-        }));
+    for (source, parsed) in parsed.into_iter().enumerate() {
         digest.update(parsed.digest);
-        gathered.arenas.push(parsed.arena);
-        gathered.said.push(parsed.said);
-        reports.push(SourceReport { categories: parsed.categories, ..parsed.report });
+        reports.push(gathered.add(source, parsed)?);
     }
     gathered.digest = digest.finalize().into();
-    gathered.categories = categories;
     Ok((gathered, reports))
 }
 
-fn parse(input: &Input) -> Result<Parsed, CompileError> {
-    let mut parsed = Parsed {
-        arena: Vec::new(),
-        said: Vec::new(),
-        categories: input.source.category.iter().cloned().collect(),
-        digest: [0; 32],
-        report: SourceReport { id: input.source.id.clone(), ..SourceReport::default() },
-    };
-    let mut full = false;
-    let read =
-        read_input(input, &mut |name, bytes| full |= parse_file(input, name, bytes, &mut parsed).is_none());
-    read.map_err(|error| CompileError::Read { id: input.source.id.clone(), error })?;
-    if full {
-        return Err(CompileError::TooMany {
-            what: "bytes of names in one source",
-            limit: u64::from(u32::MAX),
-        });
-    }
-    parsed.digest = Sha256::digest(&parsed.arena).into();
-    parsed.report.unmapped.sort();
-    Ok(parsed)
+fn listed(types: &Types) -> impl Iterator<Item = u16> {
+    let (Types::Only(types) | Types::But(types)) = types;
+    types.iter().copied()
 }
 
-fn read_input(input: &Input, sink: &mut dyn FnMut(&str, &[u8])) -> Result<(), ReadError> {
-    match &input.source.location {
-        Location::BuiltIn(file) => {
-            sink("", starter_text(file).unwrap_or_default().as_bytes());
-            Ok(())
+impl Gathered {
+    /// Takes over what one source said.
+    fn add(&mut self, source: usize, mut parsed: Parsed) -> Result<SourceReport, CompileError> {
+        let too_many =
+            || CompileError::TooMany { what: "sources and kinds of rules", limit: u64::from(u16::MAX) };
+        let base = u16::try_from(self.feeds.len()).map_err(|_| too_many())?;
+        if self.feeds.len() + self.groups.len() + 2 * parsed.voices.len() + parsed.categories.len()
+            > usize::from(u16::MAX)
+        {
+            return Err(too_many());
         }
-        _ if input.copy.as_os_str().is_empty() => Ok(()),
-        Location::Path(_) | Location::Url(_) => read_files(&input.copy, sink),
+        let actions: Vec<u16> =
+            parsed.actions.all().iter().map(|action| self.actions.number(action)).collect();
+        let mut groups: HashMap<(u16, u16), u16> = HashMap::new();
+        let mut unknown = Vec::new();
+        // Every category has its group, whether names or only patterns and addresses feed it.
+        for voice in std::mem::take(&mut parsed.voices) {
+            let group = self.group(source, &parsed, (voice.category, voice.spared), &mut groups);
+            let types = self.types_of(&parsed, voice, &actions);
+            unknown.push(types.is_none());
+            let types = types.unwrap_or(0);
+            self.feeds.push(Feed { source, group, types, action: number(&actions, voice.action) });
+            if let Some(group) = self.groups.get_mut(usize::from(group)) {
+                split(&mut group.pieces, types);
+            }
+        }
+        if unknown.contains(&true) {
+            let is_unknown = |said: &Said| unknown.get(usize::from(said.feed)) == Some(&true);
+            let before = parsed.said.len();
+            parsed.said.retain(|said| !is_unknown(said));
+            count_unknown(&mut parsed.report, before - parsed.said.len());
+        }
+        parsed.said.par_iter_mut().for_each(|said| said.feed += base);
+        self.add_subjects(source, &mut parsed, &actions, &mut groups);
+        self.arenas.push(parsed.arena);
+        self.said.push(parsed.said);
+        Ok(SourceReport { categories: parsed.categories, ..parsed.report })
+    }
+
+    /// Takes over patterns and addresses.
+    fn add_subjects(
+        &mut self,
+        source: usize,
+        parsed: &mut Parsed,
+        actions: &[u16],
+        groups: &mut HashMap<(u16, u16), u16>,
+    ) {
+        for said in std::mem::take(&mut parsed.patterns) {
+            let Some(types) = self.types_of(parsed, said.voice, actions) else {
+                count_unknown(&mut parsed.report, 1);
+                continue;
+            };
+            let group = self.group(source, parsed, (said.voice.category, 0), groups);
+            if self.patterned(group).is_none() {
+                reject(
+                    &mut parsed.report,
+                    &said.file,
+                    said.line,
+                    "too many sources have patterns",
+                    parsed.locked,
+                );
+                continue;
+            }
+            self.patterns.push(Pattern { group, types, action: number(actions, said.voice.action), said });
+        }
+        // The rules that spare names belong to the same source and category.
+        for (&(category, _), &group) in groups.iter() {
+            let own = groups.get(&(category, 0)).and_then(|own| self.groups.get(usize::from(*own)));
+            let patterned = own.and_then(|own| own.patterned);
+            if let Some(group) = self.groups.get_mut(usize::from(group)) {
+                group.patterned = patterned;
+            }
+        }
+        for said in std::mem::take(&mut parsed.addresses) {
+            let group = self.group(source, parsed, (said.category, 0), groups);
+            self.addresses.push(Address { group, action: number(actions, said.action), said });
+        }
+    }
+
+    /// The number of a source's group, by category and spared names.
+    fn group(
+        &mut self,
+        source: usize,
+        parsed: &Parsed,
+        key: (u16, u16),
+        groups: &mut HashMap<(u16, u16), u16>,
+    ) -> u16 {
+        *groups.entry(key).or_insert_with(|| {
+            let category = parsed.categories.get(usize::from(key.0));
+            let number = |category: &CategoryId| {
+                self.categories.binary_search(category).ok().and_then(|place| u16::try_from(place).ok())
+            };
+            self.groups.push(Group {
+                source,
+                category: category.and_then(number).unwrap_or(0),
+                unconfirmed: category.and_then(CategoryId::unconfirmed).as_ref().and_then(number),
+                core: parsed.core,
+                pieces: vec![EVERY],
+                patterned: None,
+                spares: key.1 != 0,
+            });
+            u16::try_from(self.groups.len() - 1).unwrap_or(u16::MAX)
+        })
+    }
+
+    /// The number of a group among those with patterns.
+    fn patterned(&mut self, group: u16) -> Option<u16> {
+        let own = self.groups.get_mut(usize::from(group))?;
+        if own.patterned.is_none() && self.patterned.len() < PATTERNED_MAX {
+            own.patterned = u16::try_from(self.patterned.len()).ok();
+            self.patterned.push(group);
+        }
+        own.patterned
+    }
+
+    /// For which types and transports a voice speaks; `None` when it names too rare a type.
+    fn types_of(&self, parsed: &Parsed, voice: Voice, actions: &[u16]) -> Option<u32> {
+        let types = match voice.types.checked_sub(1) {
+            None => EVERY,
+            Some(place) => self.rtypes.mask(parsed.types.get(usize::from(place))?)?,
+        };
+        let tcp_only = self.actions.is_tcp_only(number(actions, voice.action));
+        Some(if tcp_only { types & !STREAM } else { types })
     }
 }
 
-/// Parses one file of a source; `None` when the source's arena is full.
-fn parse_file(input: &Input, name: &str, bytes: &[u8], parsed: &mut Parsed) -> Option<()> {
-    let Parsed { arena, said, categories, report, .. } = parsed;
-    for file in ListFile::all(&input.source, name, bytes, report) {
-        let feed = categories.iter().position(|known| known == file.category()).unwrap_or_else(|| {
-            categories.push(file.category().clone());
-            categories.len() - 1
-        });
-        let feed = u16::try_from(feed).ok()?;
-        let mut room = Some(());
-        file.parse(report, &mut |_, rule| match u32::try_from(arena.len()) {
-            Ok(offset) => {
-                arena.extend_from_slice(rule.name.wire());
-                said.push(Said { offset, feed, marks: Marks::of(&rule) });
-            }
-            Err(_) => room = None,
-        });
-        room?;
-    }
-    Some(())
+fn number(numbers: &[u16], own: u16) -> u16 {
+    numbers.get(usize::from(own)).copied().unwrap_or(0)
+}
+
+fn count_unknown(report: &mut SourceReport, lines: usize) {
+    let lines = lines as u64;
+    report.entries = report.entries.saturating_sub(lines);
+    *report.unsupported.entry(format!("dnstype beyond {RTYPES_MAX}")).or_default() += lines;
+}
+
+/// Cuts pieces so that each lies wholly inside or outside these types.
+pub(super) fn split(pieces: &mut Vec<u32>, types: u32) {
+    let cut: Vec<u32> = pieces.iter().flat_map(|piece| [piece & types, piece & !types]).collect();
+    *pieces = cut.into_iter().filter(|&piece| piece != 0).collect();
+    pieces.sort_unstable();
 }

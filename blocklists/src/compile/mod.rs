@@ -1,16 +1,23 @@
 //! Sources in, index out.
 //!
-//! The way, one file a step: [`gather`] reads and parses every source; [`lines`] hashes and sorts
-//! what they say, so that all lines of one name stand together; [`tree`] finds each name's nearest
-//! listed ancestor; [`state`] resolves each source alone (its most specific line wins, `$important`
-//! last) and unites them; [`emit`] keeps the names at which something changes. Everything that runs
+//! The way, one file a step: [`source`] reads and parses one source and [`gather`] puts all of them
+//! under common numbers; [`subjects`] and [`spread`] make patterns and addresses ready; [`lines`]
+//! hashes and sorts what is said of names, so that all lines of one name stand together; [`tree`] finds
+//! each name's nearest listed ancestor; [`state`] resolves each source alone (its most specific line
+//! wins, `$important` last) and [`unite`] puts them together; [`emit`] keeps the names at which
+//! something changes. Everything that runs
 //! in parallel is put back in order: the same inputs give the same bytes.
 
+mod actions;
 mod emit;
 mod gather;
 mod lines;
+mod source;
+mod spread;
 mod state;
+mod subjects;
 mod tree;
+mod unite;
 
 use std::path::PathBuf;
 
@@ -81,7 +88,8 @@ pub enum CompileError {
 /// # Errors
 /// [`CompileError`] when a copy cannot be read or a bound is passed.
 pub fn compile(inputs: &[Input]) -> Result<Compiled, CompileError> {
-    let (gathered, reports) = gather::gather(inputs)?;
+    let (mut gathered, mut reports) = gather::gather(inputs)?;
+    let subjects = subjects::subjects(&mut gathered, &mut reports);
     let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
         source: input.source.clone(),
         copy_name: input.copy_name.clone(),
@@ -90,15 +98,18 @@ pub fn compile(inputs: &[Input]) -> Result<Compiled, CompileError> {
     let sources: Vec<_> = sources.collect();
     for attempt in 0..KEYS_MAX {
         let seed = gathered.seed(attempt);
-        let tables = match emit::tables(&gathered, &seed) {
+        let parts = match emit::tables(&gathered, &seed) {
             Err(Stop::Collision) => continue,
             Err(Stop::Error(error)) => return Err(error),
-            Ok(tables) => crate::index::table::Tables { sources, ..tables },
+            Ok(parts) => {
+                let extras = subjects.extras(parts.extras.meaning);
+                crate::index::table::Parts { sources, extras, ..parts }
+            }
         };
         let bytes =
-            crate::index::write(&tables).map_err(|error| CompileError::Unwritable(error.to_string()))?;
+            crate::index::write(&parts).map_err(|error| CompileError::Unwritable(error.to_string()))?;
         let id = hex(&Sha256::digest(&bytes));
-        return Ok(Compiled { bytes, id, entries: tables.names, reports });
+        return Ok(Compiled { bytes, id, entries: parts.names, reports });
     }
     Err(CompileError::Unwritable("every key made two names collide".to_owned()))
 }

@@ -1,24 +1,20 @@
 //! Resolving: what each source says of a name once its most specific line has won.
 //!
-//! A *standing* is that, for one way of asking: every feed that says anything, with bits for in,
-//! in by `$important`, out by `$important`. A name has three standings, its *views*: itself, itself
-//! behind service labels, and whatever lies below. Lists repeat themselves, so views, standings and
-//! the steps between them are stored once; most names take a step that was taken before.
+//! A *standing* is that, for one way of asking: every group that says anything, for each piece of
+//! the record types that it tells apart, with bits for in, in by `$important`, out by `$important`.
+//! A name has three standings, its *views*: itself, itself behind service labels, and whatever lies
+//! below. Lists repeat themselves, so views, standings and the steps between them are stored once;
+//! most names take a step that was taken before.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::rc::Rc;
 
-use super::gather::{Feed, Marks};
+use super::actions::Actions;
+use super::gather::{Feed, Gathered, Group, Marks};
 use super::lines::Line;
+use crate::index::meaning::says::{IMPORTANT_IN, IMPORTANT_OUT, IN, OUT};
 use crate::parse::Reach;
-
-/// In by an ordinary line.
-const IN: u8 = 1;
-/// In by an `$important` line.
-const IMPORTANT_IN: u8 = 2;
-/// Out by an `$important` exception.
-const IMPORTANT_OUT: u8 = 4;
 
 /// Numbers of the three standings of one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -28,25 +24,60 @@ pub(super) struct Views {
     pub(super) below: u32,
 }
 
-/// Feeds that say something, rising, with what they say.
-type Standing = [(u16, u8)];
+/// What one group says, for one piece of the types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Stand {
+    pub(super) group: u16,
+    pub(super) piece: u32,
+    pub(super) bits: u8,
+    /// How it wants to be answered, by the ordinary line and by the `$important` one.
+    actions: [u16; 2],
+}
+
+impl Stand {
+    /// Whether the name is in, by lines alone.
+    pub(super) fn is_in(&self) -> bool {
+        self.bits & IMPORTANT_IN != 0 || (self.bits & IN != 0 && self.bits & IMPORTANT_OUT == 0)
+    }
+
+    /// How the line that puts it in wants to be answered.
+    pub(super) fn action(&self) -> u16 {
+        let [ordinary, important] = self.actions;
+        if self.bits & IMPORTANT_IN != 0 { important } else { ordinary }
+    }
+}
+
+/// Groups that say something, rising, with what they say.
+pub(super) type Standing = [Stand];
 /// The lines of one name without the name: feeds and marks, rising, each once.
 type Saying = [(u16, Marks)];
 
 /// Remembers standings, views and steps.
-pub(super) struct Resolver {
+pub(super) struct Resolver<'g> {
+    feeds: &'g [Feed],
+    groups: &'g [Group],
+    /// All that entries want, and what they want together.
+    pub(super) actions: Actions,
     sayings: Store<Saying>,
     standings: Store<Standing>,
     steps: HashMap<(Views, bool, u32), Views>,
     scratch: Vec<(u16, Marks)>,
 }
 
-impl Resolver {
-    /// Knows one standing, number 0: no feed says anything.
-    pub(super) fn new() -> Self {
+impl<'g> Resolver<'g> {
+    /// Knows one standing, number 0: no group says anything.
+    pub(super) fn new(gathered: &'g Gathered) -> Self {
         let mut standings = Store::new();
         standings.number(&[]);
-        Self { sayings: Store::new(), standings, steps: HashMap::new(), scratch: Vec::new() }
+        Self {
+            feeds: &gathered.feeds,
+            groups: &gathered.groups,
+            actions: gathered.actions.clone(),
+            sayings: Store::new(),
+            standings,
+            steps: HashMap::new(),
+            scratch: Vec::new(),
+        }
     }
 
     /// The views of a name with these lines (sorted), whose nearest listed ancestor has the views
@@ -73,62 +104,67 @@ impl Resolver {
     /// The standing after a name's own lines of these reaches (later ones are more specific).
     fn say(&mut self, inherited: u32, lines: &Saying, reaches: &[Reach]) -> u32 {
         let mut standing = self.standings.item(inherited).to_vec();
-        for group in lines.chunk_by(|one, two| one.0 == two.0) {
-            let Some(&(feed, _)) = group.first() else { continue };
-            let winner = |important: bool| {
-                let mine = group.iter().map(|(_, marks)| marks);
-                mine.filter(|marks| marks.is_important() == important && reaches.contains(&marks.reach()))
-                    .max_by_key(|marks| (marks.reach(), marks.is_exception()))
-            };
-            let place = standing.partition_point(|&(known, _)| known < feed);
-            let before = standing.get(place).filter(|said| said.0 == feed).map(|said| said.1);
-            let mut bits = before.unwrap_or(0);
-            if let Some(marks) = winner(false) {
-                bits = if marks.is_exception() { bits & !IN } else { bits | IN };
-            }
-            if let Some(marks) = winner(true) {
-                let (on, off) = if marks.is_exception() {
-                    (IMPORTANT_OUT, IMPORTANT_IN)
-                } else {
-                    (IMPORTANT_IN, IMPORTANT_OUT)
+        let (feeds, groups) = (self.feeds, self.groups);
+        let group_of = |line: &(u16, Marks)| feeds.get(usize::from(line.0)).map_or(0, |feed| feed.group);
+        for lines in lines.chunk_by(|one, two| group_of(one) == group_of(two)) {
+            let number = lines.first().map_or(0, group_of);
+            let Some(group) = groups.get(usize::from(number)) else { continue };
+            for &piece in &group.pieces {
+                let speaks = |line: &&(u16, Marks)| {
+                    reaches.contains(&line.1.reach())
+                        && feeds.get(usize::from(line.0)).is_some_and(|feed| feed.types & piece != 0)
                 };
-                bits = (bits & !off) | on;
-            }
-            match (before, bits) {
-                (None, 0) => {}
-                (None, _) => standing.insert(place, (feed, bits)),
-                (Some(_), 0) => _ = standing.remove(place),
-                (Some(_), _) => standing[place].1 = bits,
+                let lines: Vec<_> = lines.iter().filter(speaks).copied().collect();
+                let place = standing.partition_point(|stand| (stand.group, stand.piece) < (number, piece));
+                let before =
+                    standing.get(place).filter(|stand| (stand.group, stand.piece) == (number, piece));
+                let silent = Stand { group: number, piece, bits: 0, actions: [0; 2] };
+                let after = self.said(before.copied().unwrap_or(silent), group, &lines);
+                match (before.is_some(), after.bits) {
+                    (false, 0) => {}
+                    (false, _) => standing.insert(place, after),
+                    (true, 0) => _ = standing.remove(place),
+                    (true, _) => standing[place] = after,
+                }
             }
         }
         self.standings.number(&standing)
     }
 
-    /// The categories of every standing, by number: each list sorted.
-    pub(super) fn categories(&self, feeds: &[Feed]) -> Vec<Vec<u16>> {
-        self.standings.items.iter().map(|standing| categories_of(standing, feeds)).collect()
+    /// What a group says after these lines of its own.
+    fn said(&mut self, mut stand: Stand, group: &Group, lines: &Saying) -> Stand {
+        if let Some((exception, action)) = self.winner(lines, false) {
+            // That a line took the name out matters only to patterns, which say less than it.
+            let out = if group.patterned.is_some() && !group.spares { OUT } else { 0 };
+            stand.bits = if exception { stand.bits & !IN | out } else { stand.bits & !OUT | IN };
+            stand.actions[0] = action;
+        }
+        if let Some((exception, action)) = self.winner(lines, true) {
+            let (on, off) =
+                if exception { (IMPORTANT_OUT, IMPORTANT_IN) } else { (IMPORTANT_IN, IMPORTANT_OUT) };
+            stand.bits = (stand.bits & !off) | on;
+            stand.actions[1] = action;
+        }
+        stand
     }
-}
 
-/// Unites the feeds of a standing. A strict category is confirmed by a core source or by two
-/// different sources; what one ordinary source says alone waits in `…/unconfirmed`.
-fn categories_of(standing: &Standing, feeds: &[Feed]) -> Vec<u16> {
-    let says_in =
-        |&(_, bits): &&(u16, u8)| bits & IMPORTANT_IN != 0 || (bits & IN != 0 && bits & IMPORTANT_OUT == 0);
-    let inside: Vec<&Feed> =
-        standing.iter().filter(says_in).filter_map(|&(feed, _)| feeds.get(usize::from(feed))).collect();
-    let confirmed = |feed: &Feed| {
-        let mut agreeing = inside.iter().filter(|other| other.category == feed.category);
-        agreeing.any(|other| other.core || other.source != feed.source)
-    };
-    let category_of = |feed: &Feed| match feed.unconfirmed {
-        Some(unconfirmed) if !confirmed(feed) => unconfirmed,
-        _ => feed.category,
-    };
-    let mut categories: Vec<u16> = inside.iter().map(|feed| category_of(feed)).collect();
-    categories.sort_unstable();
-    categories.dedup();
-    categories
+    /// The most specific of the lines: whether it is an exception, and how it wants to be answered.
+    fn winner(&mut self, lines: &Saying, important: bool) -> Option<(bool, u16)> {
+        let rank = |marks: Marks| (marks.reach(), marks.is_exception());
+        let mine = || lines.iter().filter(|(_, marks)| marks.is_important() == important);
+        let best = mine().map(|&(_, marks)| rank(marks)).max()?;
+        let mut action = 0;
+        for (feed, _) in mine().filter(|(_, marks)| rank(*marks) == best && !best.1) {
+            let own = self.feeds.get(usize::from(*feed)).map_or(0, |feed| feed.action);
+            action = self.actions.joined(action, own);
+        }
+        Some((best.1, action))
+    }
+
+    /// All standings, by number.
+    pub(super) fn standings(&self) -> impl Iterator<Item = &Standing> {
+        self.standings.items.iter().map(|standing| &**standing)
+    }
 }
 
 /// Takes out `$badfilter` lines and the lines that they cancel.

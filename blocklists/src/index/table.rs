@@ -1,28 +1,67 @@
-//! The tables of an index: a directory of buckets over entries sorted by hash.
+//! The tables of an index: buckets, each with a gate of its own, over entries sorted by hash.
 //!
-//! The top `bits` bits of a hash choose a bucket of about eight entries; an entry keeps the other
-//! bits, and in the freed low bits the number of its effect. So all 64 bits are compared and a name
-//! costs eight bytes, plus half a byte of directory.
+//! Most names that a school asks for are on no list, and a look at memory that no cache holds costs
+//! more than all computing. So what tells that a name is not listed and what tells where it would
+//! stand are one record of sixteen bytes: where the bucket's entries start, and three words of a
+//! Bloom filter over all that fell into the bucket. An unlisted name costs one such look; a listed
+//! one that, and the bucket's eight or so entries behind it.
+//!
+//! The filter holds every listed name **and every ancestor of one**, so the walk from the right ends
+//! at its first miss: an unlisted name costs one or two looks however many labels it has.
+//!
+//! An entry keeps of its hash what its bucket does not say, and in the bits thus freed the number of
+//! its effect. So all 64 bits are compared, and a name costs eight bytes and its share of a record.
+
+use std::ops::Range;
 
 use super::IndexedSource;
 use super::effect::Effect;
-use super::gate::Gate;
+use super::extras::Extras;
+use super::sections::Sections;
 use crate::category::CategoryId;
 
-/// Fewest and most bits of directory.
-pub(crate) const BITS: std::ops::RangeInclusive<u32> = 16..=31;
+/// Entries that a bucket holds on average.
+const ENTRIES_PER_BUCKET: usize = 8;
+/// Words of a bucket's filter; a name has one bit in each.
+const WORDS: usize = 3;
+/// Bytes of a bucket's record: where its entries start, then the filter.
+pub(crate) const RECORD: usize = 4 + 4 * WORDS;
 
-/// Everything an index holds, as it stands in memory.
-pub(crate) struct Tables {
+/// Where a hash belongs: its bucket, and what tells it from the others there.
+///
+/// The product of hash and number of buckets, as a fraction of 2^64: its whole part is the bucket.
+/// Two hashes in one bucket differ by at least the number of buckets in what is left, so its lowest
+/// `ilog2(buckets)` bits tell nothing and are free for the effect's number.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub(crate) bucket: usize,
+    rest: u64,
+}
+
+impl Place {
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the two halves of the product")]
+    pub(crate) fn of(hash: u64, buckets: u32) -> Self {
+        let product = u128::from(hash) * u128::from(buckets);
+        Self { bucket: (product >> 64) as usize, rest: product as u64 }
+    }
+
+    /// The bit in each of the filter's words.
+    #[inline]
+    fn filter(self) -> [u32; WORDS] {
+        std::array::from_fn(|word| 1 << (self.rest >> (59 - 5 * word) & 31))
+    }
+}
+
+/// What the compiler hands over to be written.
+pub(crate) struct Parts {
     /// The hash of the root.
     pub(crate) key: u64,
     /// Different names listed, folded ones included.
     pub(crate) names: u64,
-    /// Bits of a hash that choose the bucket, and bits of an entry that hold its effect's number.
-    pub(crate) bits: u32,
-    /// Where each bucket starts in `entries`; one more at the end.
-    pub(crate) directory: Vec<u32>,
-    /// `(hash << bits) | effect`, sorted by hash.
+    /// One record a bucket, and one more that ends the last.
+    pub(crate) records: Vec<[u8; RECORD]>,
+    /// Sorted by hash: what the bucket leaves of the hash, and in its free bits the effect.
     pub(crate) entries: Vec<u64>,
     /// Where each effect starts in `effect_words`; one more at the end.
     pub(crate) effect_starts: Vec<u32>,
@@ -32,81 +71,234 @@ pub(crate) struct Tables {
     pub(crate) categories: Vec<CategoryId>,
     /// What it was compiled from.
     pub(crate) sources: Vec<IndexedSource>,
-    /// Hashes of all entries and their ancestors.
-    pub(crate) gate: Gate,
+    /// Marks, patterns, addresses.
+    pub(crate) extras: Extras,
+}
+
+/// Everything an index holds, as it stands in memory: the file, and what is read out of it once.
+pub(crate) struct Tables {
+    /// The file; new kinds of content keep their places in it.
+    pub(crate) sections: Sections,
+    pub(crate) key: u64,
+    pub(crate) names: u64,
+    /// How many buckets; at least one.
+    pub(crate) buckets: u32,
+    /// Where the records stand in the file.
+    pub(crate) records: Range<usize>,
+    /// Where the entries stand in the file.
+    pub(crate) entries: Range<usize>,
+    pub(crate) effects: Effects,
+    pub(crate) categories: Vec<CategoryId>,
+    pub(crate) sources: Vec<IndexedSource>,
+    pub(crate) extras: Extras,
+}
+
+/// Effects by number.
+#[derive(Clone)]
+pub(crate) struct Effects {
+    pub(crate) starts: Vec<u32>,
+    pub(crate) words: Vec<u16>,
+}
+
+impl Effects {
+    /// The effect with this number.
+    #[inline]
+    pub(crate) fn get(&self, number: usize) -> Option<Effect<'_>> {
+        let [start, end] = *self.starts.get(number..)?.first_chunk::<2>()?;
+        self.words.get(start as usize..end as usize).map(Effect::new)
+    }
+
+    /// How many.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+}
+
+/// What the tables say of one hash.
+pub(crate) enum Entry {
+    /// Neither it nor anything below it is listed.
+    Nothing,
+    /// Something below it may be listed; of itself nothing is said.
+    Passed,
+    /// The number of its effect.
+    Effect(usize),
 }
 
 impl Tables {
     /// Nothing listed.
     pub(crate) fn empty() -> Self {
         Self {
+            sections: Sections::none(),
             key: 0,
             names: 0,
-            bits: *BITS.start(),
-            directory: Vec::new(),
-            entries: Vec::new(),
-            effect_starts: vec![0],
-            effect_words: Vec::new(),
+            buckets: 1,
+            records: 0..0,
+            entries: 0..0,
+            effects: Effects { starts: vec![0], words: Vec::new() },
             categories: Vec::new(),
             sources: Vec::new(),
-            gate: Gate::CLOSED,
+            extras: Extras::default(),
         }
     }
 
-    /// The effect of the name with this hash.
+    /// The records.
     #[inline]
-    pub(crate) fn effect_of(&self, hash: u64) -> Option<Effect<'_>> {
-        let bucket = usize::try_from(hash >> (64 - self.bits)).ok()?;
-        let [start, end] = *self.directory.get(bucket..)?.first_chunk::<2>()?;
-        let wanted = hash << self.bits;
-        let low = (1_u64 << self.bits) - 1;
-        let entry =
-            self.entries.get(start as usize..end as usize)?.iter().find(|&&entry| entry & !low == wanted)?;
-        self.effect(usize::try_from(entry & low).ok()?)
+    pub(crate) fn records(&self) -> &[[u8; RECORD]] {
+        self.sections.bytes().get(self.records.clone()).unwrap_or(&[]).as_chunks().0
     }
 
-    /// The effect with this number.
+    /// The entries, little-endian.
     #[inline]
-    pub(crate) fn effect(&self, number: usize) -> Option<Effect<'_>> {
-        let [start, end] = *self.effect_starts.get(number..)?.first_chunk::<2>()?;
-        self.effect_words.get(start as usize..end as usize).map(Effect::new)
+    pub(crate) fn entries(&self) -> &[[u8; 8]] {
+        self.sections.bytes().get(self.entries.clone()).unwrap_or(&[]).as_chunks().0
+    }
+
+    /// What is said of the name with this hash.
+    #[inline]
+    pub(crate) fn look_up(&self, hash: u64) -> Entry {
+        let place = Place::of(hash, self.buckets);
+        let Some([record, next]) = self.records().get(place.bucket..).and_then(<[_]>::first_chunk) else {
+            return Entry::Nothing;
+        };
+        if !lets_pass(record, place) {
+            return Entry::Nothing;
+        }
+        let low = free_bits(self.buckets);
+        let wanted = place.rest & !low;
+        let bucket = self.entries().get(start(record)..start(next)).unwrap_or(&[]);
+        let mut bucket = bucket.iter().map(|entry| u64::from_le_bytes(*entry));
+        match bucket.find(|entry| entry & !low == wanted) {
+            // The free bits are fewer than 32.
+            Some(entry) => Entry::Effect(usize::try_from(entry & low).unwrap_or(usize::MAX)),
+            None => Entry::Passed,
+        }
+    }
+
+    /// A number that stands in the record of a hash: touched, not understood.
+    #[inline]
+    pub(crate) fn touch_record(&self, hash: u64) -> u32 {
+        let place = Place::of(hash, self.buckets);
+        self.records().get(place.bucket).map_or(0, |record| u32::from(record[0]))
+    }
+
+    /// The same for the bucket's entries, where the filter lets the hash pass. A bucket takes one
+    /// cache line or a little more, so the first and the last are touched.
+    #[inline]
+    pub(crate) fn touch_entries(&self, hash: u64) -> u32 {
+        let place = Place::of(hash, self.buckets);
+        let Some([record, next]) = self.records().get(place.bucket..).and_then(<[_]>::first_chunk) else {
+            return 0;
+        };
+        if !lets_pass(record, place) {
+            return 0;
+        }
+        let entry = |at: usize| self.entries().get(at).map_or(0, |entry| u32::from(entry[0]));
+        entry(start(record)) ^ entry(start(next))
     }
 
     /// Bytes in memory; the sources' reports are not counted, they are a few kilobytes.
     pub(crate) fn bytes(&self) -> u64 {
-        let bytes = size_of_val(&*self.directory)
-            + size_of_val(&*self.entries)
-            + size_of_val(&*self.effect_starts)
-            + size_of_val(&*self.effect_words)
-            + self.gate.as_bytes().len();
-        bytes as u64
+        let effects = size_of_val(&*self.effects.starts) + size_of_val(&*self.effects.words);
+        (self.sections.bytes().len() + effects) as u64 + self.extras.bytes()
     }
 }
 
-/// Places sorted hashes with their effects in buckets: `(directory, entries)`.
-pub(crate) fn buckets(bits: u32, sorted: &[(u64, u32)]) -> (Vec<u32>, Vec<u64>) {
-    let mut directory = Vec::with_capacity((1 << bits) + 1);
-    let mut at = 0;
-    for bucket in 0..1_u64 << bits {
-        directory.push(at);
-        let start = at as usize;
-        let length = sorted
-            .get(start..)
-            .unwrap_or(&[])
-            .iter()
-            .take_while(|(hash, _)| hash >> (64 - bits) == bucket)
-            .count();
-        at += u32::try_from(length).unwrap_or(0);
-    }
-    directory.push(at);
-    let entries = sorted.iter().map(|&(hash, effect)| (hash << bits) | u64::from(effect)).collect();
-    (directory, entries)
+/// Where a bucket's entries start.
+#[inline]
+pub(crate) fn start(record: &[u8; RECORD]) -> usize {
+    record.first_chunk().map_or(0, |start| u32::from_le_bytes(*start) as usize)
 }
 
-/// Bits of directory for this many entries and effects; `None` when no width holds them.
-pub(crate) fn bits_for(entries: usize, effects: usize) -> Option<u32> {
-    let for_buckets = (entries / 8).max(1).ilog2();
-    let for_effects = usize::BITS - effects.leading_zeros();
-    let bits = for_buckets.max(for_effects).max(*BITS.start());
-    BITS.contains(&bits).then_some(bits)
+/// Whether a name at this place, or one below it, may be listed. Never false for one that is.
+#[inline]
+fn lets_pass(record: &[u8; RECORD], place: Place) -> bool {
+    let words = record.as_chunks::<4>().0.iter().skip(1);
+    words.zip(place.filter()).all(|(word, bit)| u32::from_le_bytes(*word) & bit != 0)
+}
+
+/// The bits of an entry that hold its effect's number.
+#[inline]
+pub(crate) fn free_bits(buckets: u32) -> u64 {
+    (1 << buckets.max(1).ilog2()) - 1
+}
+
+/// How many buckets hold so many entries and effects; `None` when there are too many.
+pub(crate) fn buckets_for(entries: usize, effects: usize) -> Option<u32> {
+    let buckets = entries.div_ceil(ENTRIES_PER_BUCKET).max(effects.checked_next_power_of_two()?).max(1);
+    u32::try_from(buckets).ok().filter(|_| u32::try_from(entries).is_ok())
+}
+
+/// Builds records: first every entry in the order of hashes, then whatever else is to pass.
+pub(crate) struct RecordBuilder {
+    buckets: u32,
+    records: Vec<[u8; RECORD]>,
+    entries: Vec<u64>,
+}
+
+impl RecordBuilder {
+    /// Places sorted hashes with their effects in buckets.
+    pub(crate) fn new(buckets: u32, sorted: &[(u64, u32)]) -> Self {
+        let mut records = vec![[0; RECORD]; buckets as usize + 1];
+        let mut entries = Vec::with_capacity(sorted.len());
+        let mut next = 0;
+        for &(hash, effect) in sorted {
+            let place = Place::of(hash, buckets);
+            close(&mut records, &mut next, place.bucket, entries.len());
+            entries.push(place.rest & !free_bits(buckets) | u64::from(effect));
+        }
+        close(&mut records, &mut next, buckets as usize, entries.len());
+        Self { buckets, records, entries }
+    }
+
+    /// Lets a hash pass.
+    #[inline]
+    pub(crate) fn open(&mut self, hash: u64) {
+        let place = Place::of(hash, self.buckets);
+        let Some(record) = self.records.get_mut(place.bucket) else { return };
+        let words = record.as_chunks_mut::<4>().0.iter_mut().skip(1);
+        for (word, bit) in words.zip(place.filter()) {
+            *word = (u32::from_le_bytes(*word) | bit).to_le_bytes();
+        }
+    }
+
+    /// Records and entries.
+    pub(crate) fn finish(self) -> (Vec<[u8; RECORD]>, Vec<u64>) {
+        (self.records, self.entries)
+    }
+}
+
+/// Notes for every bucket up to and including this one that its entries start here.
+fn close(records: &mut [[u8; RECORD]], next: &mut usize, bucket: usize, at: usize) {
+    let at = u32::try_from(at).unwrap_or(u32::MAX).to_le_bytes();
+    while *next <= bucket {
+        if let Some(start) = records.get_mut(*next).and_then(|record| record.first_chunk_mut()) {
+            *start = at;
+        }
+        *next += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_a_bucket_leaves_of_a_hash_tells_it_from_its_neighbours() {
+        for buckets in [1, 2, 3, 7, 1000, 1 << 20, u32::MAX] {
+            let low = free_bits(buckets);
+            let near = [0, 1, 2, u64::from(buckets), 1 << 40, (1 << 40) + 1, u64::MAX - 1, u64::MAX];
+            let hashes = BTreeSet::from(near);
+            let places: BTreeSet<_> = hashes
+                .iter()
+                .map(|&hash| {
+                    let place = Place::of(hash, buckets);
+                    assert!(place.bucket < buckets as usize);
+                    (place.bucket, place.rest & !low)
+                })
+                .collect();
+            assert_eq!(places.len(), hashes.len(), "{buckets}");
+        }
+    }
 }

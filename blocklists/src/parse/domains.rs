@@ -1,7 +1,8 @@
 //! Format `domains`: one name a line.
 //!
 //! `#` starts a comment, in a line of its own or behind a name; `*.x` and `.x` mean x and
-//! everything below, whatever the span of plain names.
+//! everything below, whatever the span of plain names. A line that is an address or a network speaks
+//! of answers.
 
 use super::{Marks, Parser, Reach, before_comment, words};
 
@@ -18,7 +19,7 @@ pub(super) fn read_line(parser: &mut Parser<'_>, text: &[u8]) {
         Some(host) => (host, Reach::Subtree),
         None => (word, parser.file.reach),
     };
-    if let Err(why) = parser.take(host, reach, Marks::default()) {
-        parser.count_failed(word, why);
+    if let Err(bad) = parser.take(host, reach, Marks::default()) {
+        parser.count(bad);
     }
 }

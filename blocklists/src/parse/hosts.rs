@@ -47,12 +47,12 @@ pub(super) fn read_line(parser: &mut Parser<'_>, text: &[u8]) {
             None => (word, parser.file.reach),
         };
         if let Err(why) = parser.take(host, reach, Marks::default()) {
-            bad = Some((word, why));
+            bad = Some(why);
         }
     }
     // A line counts once, however many of its names are bad.
-    if let Some((word, why)) = bad {
-        parser.count_failed(word, why);
+    if let Some(bad) = bad {
+        parser.count(bad);
     } else if names == 0 {
         parser.reject("no name behind the address");
     }

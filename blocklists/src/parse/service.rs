@@ -2,7 +2,7 @@
 
 use super::{ListFile, Marks, Parser, Reach, lines, words};
 use crate::services::row;
-use crate::source::Format;
+use crate::source::{Actions, Format};
 
 /// The lines of the catalogue that are services.
 pub(super) fn all(bytes: &[u8]) -> Vec<ListFile<'_>> {
@@ -10,7 +10,8 @@ pub(super) fn all(bytes: &[u8]) -> Vec<ListFile<'_>> {
         let (service, names) = row(text)?;
         let (format, reach, category) = (Format::Domains, Reach::Subtree, service.id);
         let bytes = names.as_bytes();
-        Some(ListFile { format, reach, category, locked: false, name: "", service: Some(line.number), bytes })
+        let (locked, actions, service) = (false, Actions::Entry, Some(line.number));
+        Some(ListFile { format, reach, category, locked, actions, name: "", service, bytes })
     };
     lines(bytes).filter_map(|line| list(line, std::str::from_utf8(line.text).ok()?)).collect()
 }
@@ -19,8 +20,8 @@ pub(super) fn all(bytes: &[u8]) -> Vec<ListFile<'_>> {
 pub(super) fn read_line(parser: &mut Parser<'_>, text: &[u8]) {
     parser.report.lines += 1;
     for word in words(text) {
-        if let Err(why) = parser.take(word, Reach::Subtree, Marks::default()) {
-            parser.count_failed(word, why);
+        if let Err(bad) = parser.take(word, Reach::Subtree, Marks::default()) {
+            parser.count(bad);
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::source::{Location, Trust};
+use crate::report::SAMPLES_MAX;
+use crate::source::{Actions, Location, Span, Trust};
 
 fn source(format: Format, span: Option<Span>, category: &str) -> Source {
     Source {
@@ -18,31 +19,43 @@ fn source(format: Format, span: Option<Span>, category: &str) -> Source {
         map: BTreeMap::new(),
         licence: None,
         locked: false,
+        actions: Actions::Entry,
     }
 }
 
-/// Rules as text: `=x` exact, `x` subtree, `<x` below; `@` exception, `!` important, `-` cancels.
+/// Rules as text: `=x` exact, `x` subtree, `<x` below, `/x/` pattern, `answer x`, `client x`; in front
+/// `@` exception, `!` important, `-` cancels; behind it what else a rule says.
 fn parse(source: &Source, file: &str, bytes: &[u8]) -> (Vec<String>, SourceReport) {
     let mut report = SourceReport::default();
     let mut rules = Vec::new();
     if let Some(file) = ListFile::of(source, file, bytes, &mut report) {
-        file.parse(&mut report, &mut |_, rule| {
-            let mark = |on: bool, sign| if on { sign } else { "" };
-            let reach = match rule.reach {
-                Reach::Exact => "=",
-                Reach::Subtree => "",
-                Reach::Below => "<",
-            };
-            rules.push(format!(
-                "{}{}{}{reach}{}",
-                mark(rule.exception, "@"),
-                mark(rule.important, "!"),
-                mark(rule.cancels, "-"),
-                rule.name
-            ));
-        });
+        file.parse(&mut report, &mut |_, rule| rules.push(told(&rule)));
     }
     (rules, report)
+}
+
+fn told(rule: &Rule<'_>) -> String {
+    let mark = |on: bool, sign| if on { sign } else { "" };
+    let subject = match rule.subject {
+        Subject::Name(name, Reach::Exact) => format!("={name}"),
+        Subject::Name(name, Reach::Subtree) => name.to_string(),
+        Subject::Name(name, Reach::Below) => format!("<{name}"),
+        Subject::Pattern(text) => format!("/{text}/"),
+        Subject::Answer(net) => format!("answer {net}"),
+        Subject::Client(net) => format!("client {net}"),
+    };
+    let types = rule.types.map(|types| format!(" {types:?}")).unwrap_or_default();
+    let spared: String = rule.spared.iter().map(|name| format!(" but {name}")).collect();
+    let action = match rule.action {
+        Action::Policy => String::new(),
+        action => format!(" {action:?}"),
+    };
+    format!(
+        "{}{}{}{subject}{types}{spared}{action}",
+        mark(rule.exception, "@"),
+        mark(rule.important, "!"),
+        mark(rule.cancels, "-")
+    )
 }
 
 /// One line, the rules it should give, and what it should count as when it gives none: `reject`,
@@ -80,10 +93,16 @@ fn domains() {
             ("# a.example", &[], "nothing"),
             ("! a.example", &[], "nothing"),
             ("   ", &[], "nothing"),
-            ("192.0.2.1", &[], "not-enforceable"),
+            ("192.0.2.1", &["answer 192.0.2.1/32"], ""),
             ("192.0.2.1:8443", &[], "not-enforceable"),
-            ("192.0.2.0/24", &[], "not-enforceable"),
-            ("2001:db8::1", &[], "not-enforceable"),
+            ("192.0.2.7/24", &["answer 192.0.2.0/24"], ""),
+            ("0.0.0.0/0", &[], "reject"),
+            ("192.168.0.0/16", &[], "reject"),
+            ("192.168.7.0/24", &["answer 192.168.7.0/24"], ""),
+            ("2000::/3", &[], "reject"),
+            ("::ffff:192.0.2.1", &["answer 192.0.2.1/32"], ""),
+            ("127.0.0.1", &[], "reject"),
+            ("2001:db8::1", &["answer 2001:db8::1/128"], ""),
             ("[2001:db8::1]:80", &[], "not-enforceable"),
             ("a.example:8080", &[], "not-enforceable"),
             ("a.example/path", &[], "not-enforceable"),
@@ -122,7 +141,7 @@ fn hosts() {
             ("fe80::1%lo0 localhost", &[], "not-a-block"),
             ("255.255.255.255 broadcasthost", &[], "not-a-block"),
             ("0.0.0.0 a.example b..example", &["=a.example"], "reject"),
-            ("0.0.0.0 192.0.2.7", &[], "not-enforceable"),
+            ("0.0.0.0 192.0.2.7", &["answer 192.0.2.7/32"], ""),
             ("0.0.0.0", &[], "reject"),
             ("a.example", &[], "reject"),
             ("# 0.0.0.0 a.example", &[], "nothing"),
@@ -152,20 +171,26 @@ fn adblock() {
             ("@@||a.example^$important", &["@!a.example"], ""),
             ("||a.example^$badfilter", &["-a.example"], ""),
             ("||a.example^$important,badfilter", &["!-a.example"], ""),
-            ("||a.example.$dnstype=~CNAME", &[], "dnstype"),
-            ("||a.example^$denyallow=b.example", &[], "denyallow"),
+            ("||a.example^$dnstype=AAAA|a|A", &["a.example Only([1, 28])"], ""),
+            ("||a.example^$dnstype=~CNAME", &["a.example But([5])"], ""),
+            ("||a.example^$dnstype=A|~A", &[], "reject"),
+            ("||a.example^$dnstype=ZZ", &[], "reject"),
+            ("||a.example.$dnstype=~CNAME", &["/(?:^|\\.)a\\.example\\./ But([5])"], ""),
+            (
+                "||a.example^$denyallow=c.a.example|b.example",
+                &["a.example but b.example but c.a.example"],
+                "",
+            ),
+            ("||a.example^$denyallow=", &[], "reject"),
             ("||a.example^$~third-party", &[], "third-party"),
             ("||a.example^$important,ctag=os_ios|os_android", &[], "ctag"),
             ("||a.example^$zzz", &[], "unknown"),
-            ("||a.*.example^", &[], "wildcard"),
-            ("*.example^", &[], "wildcard"),
-            ("/^ads[0-9]+\\./", &[], "regex"),
-            ("@@/^ads/$important", &[], "regex"),
-            ("a.example^", &[], "pattern"),
             ("||a.example^b", &[], "pattern"),
             ("||a.example/path", &[], "not-enforceable"),
             ("|https://a.example^", &[], "not-enforceable"),
-            ("||192.0.2.1^", &[], "not-enforceable"),
+            ("||192.0.2.1^", &["answer 192.0.2.1/32"], ""),
+            ("192.0.2.1", &["answer 192.0.2.1/32"], ""),
+            ("@@||192.0.2.1^", &["@answer 192.0.2.1/32"], ""),
             ("a.example##.advert", &[], "not-enforceable"),
             ("##.advert", &[], "not-enforceable"),
             ("a.example#@#.advert", &[], "not-enforceable"),
@@ -185,6 +210,46 @@ fn adblock() {
         Format::Adblock,
         Some(Span::Subtree),
         &[("a.example", &["a.example"], ""), ("|a.example^", &["=a.example"], "")],
+    );
+}
+
+#[test]
+fn adblock_patterns() {
+    check(
+        Format::Adblock,
+        None,
+        &[
+            ("||a.*.example^", &["/(?:^|\\.)a\\..*\\.example$/"], ""),
+            ("*.example^", &["<example"], ""),
+            ("*.a.example", &["<a.example"], ""),
+            ("||*.a.example^", &["<a.example"], ""),
+            (".a.example^", &["<a.example"], ""),
+            ("|*.a.example|", &["<a.example"], ""),
+            ("||adserver", &["/(?:^|\\.)adserver/"], ""),
+            ("|adserver", &["/^adserver/"], ""),
+            ("||ads*.example^", &["/(?:^|\\.)ads.*\\.example$/"], ""),
+            ("||Ads**x.", &["/(?:^|\\.)ads.*x\\./"], ""),
+            ("|ads.", &["/^ads\\./"], ""),
+            ("*adserv*", &["/adserv/"], ""),
+            ("ads.a.example|", &["/ads\\.a\\.example$/"], ""),
+            ("||a.example^*", &["a.example"], ""),
+            ("||a.example*^", &["/(?:^|\\.)a\\.example/"], ""),
+            ("||a.example|*", &[], "pattern"),
+            ("||*^", &[], "reject"),
+            ("*", &[], "reject"),
+            ("/ads*/b", &[], "not-enforceable"),
+            ("/^ads[0-9]+\\./", &["/^ads[0-9]+\\./"], ""),
+            ("@@/^ads/$important", &["@!/^ads/"], ""),
+            ("/ads$/$badfilter", &["-/ads$/"], ""),
+            ("/a[[&]{3}\\.b/", &["/a[\\[\\&]{3}\\.b/"], ""),
+            ("/^(?!ads)/", &[], "reject"),
+            ("/(ads)\\1/", &[], "reject"),
+            ("/(((a{50}){50}){50})x/", &[], "reject"),
+            ("/.*/", &[], "reject"),
+            ("/x(/", &[], "reject"),
+            ("//", &[], "reject"),
+            ("a.example^", &["/a\\.example$/"], ""),
+        ],
     );
 }
 
@@ -247,14 +312,17 @@ fn the_built_in_map_is_sound() {
     assert!(ut1::mapped_categories().iter().all(CategoryId::is_built_in));
 }
 
+const FORMATS: [Format; 6] =
+    [Format::Domains, Format::Hosts, Format::Adblock, Format::Dnsmasq, Format::Rpz, Format::Ut1];
+
 proptest! {
     /// Hostile bytes never panic a parser, and every line that says something is counted once.
     #[test]
     fn any_bytes_are_parsed(
         bytes in prop::collection::vec(any::<u8>(), 0..2000),
-        text in "([|@/^$*#!.,=~a-c0-9: \r\n\u{fc}]|important|badfilter|0\\.0\\.0\\.0 |##|\\.example){0,200}",
+        text in "([|@/^$*#!.,=~a-c0-9: \r\n\u{fc}()\"\\\\]|important|badfilter|dnstype=|0\\.0\\.0\\.0 |##|\\.example|address=/|\n@ SOA |rpz-ip| CNAME | A |\n\\$ORIGIN ){0,200}",
     ) {
-        for format in [Format::Domains, Format::Hosts, Format::Adblock, Format::Ut1] {
+        for format in FORMATS {
             for bytes in [&*bytes, text.as_bytes()] {
                 let (rules, report) = parse(&source(format, None, "games"), "x/games/domains", bytes);
                 prop_assert_eq!(rules.len() as u64, report.entries);

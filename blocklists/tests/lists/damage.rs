@@ -18,7 +18,7 @@ fn sound() -> Vec<u8> {
 
 fn ask(index: &Index) {
     for name in ["a.example", "b.a.example", "x.b.a.example", "c.example", "_s.c.example", "z"] {
-        let _ = index.find(Name::parse(name).unwrap().as_ref());
+        let _ = index.find(Name::parse(name).unwrap().as_ref(), 1);
     }
 }
 

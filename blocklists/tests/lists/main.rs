@@ -13,7 +13,7 @@ use std::path::Path;
 use blocklists::category::{CategoryId, CategorySet};
 use blocklists::compile::{Compiled, Input, compile};
 use blocklists::index::Index;
-use blocklists::source::{Format, Location, Source, Trust};
+use blocklists::source::{Actions, Format, Location, Source, Trust};
 
 /// A source that stands in a file or folder of its own id.
 fn source(id: &str, category: &str, format: Format) -> Source {
@@ -27,6 +27,7 @@ fn source(id: &str, category: &str, format: Format) -> Source {
         map: BTreeMap::new(),
         licence: None,
         locked: false,
+        actions: Actions::Entry,
     }
 }
 

@@ -43,6 +43,8 @@ fn written() -> impl Strategy<Value = Written> {
         Format::Hosts,
         Format::Adblock,
         Format::Adblock,
+        Format::Dnsmasq,
+        Format::Rpz,
         Format::Ut1,
     ]);
     (format, prop::sample::select(&CATEGORIES[..]), trust(), span()).prop_flat_map(
@@ -53,18 +55,21 @@ fn written() -> impl Strategy<Value = Written> {
             };
             let reaches = match format {
                 Format::Domains => vec![plain, plain, Reach::Subtree],
-                Format::Hosts => vec![plain, plain, Reach::Below],
+                Format::Hosts | Format::Dnsmasq | Format::Rpz => vec![plain, plain, Reach::Below],
                 Format::Adblock => vec![Reach::Exact, Reach::Subtree],
                 Format::Ut1 => vec![plain],
             };
             let is_adblock = format == Format::Adblock;
+            let has_exceptions = is_adblock || matches!(format, Format::Dnsmasq | Format::Rpz);
             let categories = if format == Format::Ut1 { CATEGORIES[1..3].to_vec() } else { vec![category] };
-            let rare = |probability| prop::bool::weighted(if is_adblock { probability } else { 0.0 });
+            let where_said =
+                |is_said, probability| prop::bool::weighted(if is_said { probability } else { 0.0 });
+            let rare = |probability| where_said(is_adblock, probability);
             let line = (
                 name(),
                 prop::sample::select(categories),
                 prop::sample::select(reaches),
-                rare(0.5),
+                where_said(has_exceptions, 0.5),
                 rare(0.2),
                 rare(0.1),
             );
@@ -97,6 +102,14 @@ fn text(format: Format, plain: Span, line: &Line) -> String {
         (Format::Domains | Format::Ut1, _) => name,
         (Format::Hosts, Reach::Below) => format!("0.0.0.0 *.{name}"),
         (Format::Hosts, _) => format!("0.0.0.0 {name}"),
+        (Format::Dnsmasq, reach) => {
+            let star = if reach == Reach::Below { "*." } else { "" };
+            if line.exception { format!("server=/{star}{name}/#") } else { format!("address=/{star}{name}/") }
+        }
+        (Format::Rpz, reach) => {
+            let star = if reach == Reach::Below { "*." } else { "" };
+            format!("{star}{name} CNAME {}", if line.exception { "rpz-passthru." } else { "." })
+        }
         (Format::Adblock, reach) => {
             let mark = |on: bool, mark: &'static str| on.then_some(mark);
             let modifiers: Vec<_> = [mark(line.important, "important"), mark(line.cancels, "badfilter")]
@@ -160,7 +173,7 @@ proptest! {
         let lists: Vec<_> = lists.into_iter().map(|list| list.list).collect();
         for labels in questions() {
             let name = Name::parse(&labels.join(".")).unwrap();
-            let found = index.find(name.as_ref());
+            let found = index.find(name.as_ref(), 1);
             let set = |set| ids(&index, set).into_iter().collect::<BTreeSet<_>>();
             prop_assert_eq!(set(&found.here), naive::categories(&lists, &labels), "here {}", name);
             prop_assert_eq!(set(&found.below), naive::below(&lists, &labels), "below {}", name);

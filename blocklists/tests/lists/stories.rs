@@ -18,7 +18,7 @@ fn index_of(copies: &std::path::Path, lists: &[(Source, &str)]) -> Index {
 }
 
 fn find(index: &Index, name: &str) -> Found {
-    index.find(Name::parse(name).unwrap().as_ref())
+    index.find(Name::parse(name).unwrap().as_ref(), 1)
 }
 
 #[test]

@@ -10,27 +10,45 @@ use std::path::Path;
 use blocklists::read::{SOURCE_BYTES_MAX, read_files};
 use blocklists::source::{Location, Source};
 use blocklists::starter::starter_text;
+use blocklists::upkeep::Proof;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::UpdateError;
 use crate::error::{NoCopy, disk};
-use crate::fetch::Fetcher;
-use crate::{files, gates};
+use crate::fetch::{Answer, Fetcher};
+use crate::record::Fetched;
+use crate::{files, gates, proof};
 
 /// Hex digits of the hash in a copy's name.
 const PROOF: usize = 16;
 
 fn bad(error: impl std::fmt::Display) -> NoCopy {
-    NoCopy::Source(error.to_string())
+    NoCopy::source(error.to_string())
 }
 
-/// Takes a copy of a source's content as it is now, and gives its file name.
+/// A copy of a source's newest content.
+pub(crate) struct Taken {
+    /// Its file name.
+    pub(crate) copy: String,
+    /// What its provider said of it.
+    pub(crate) fetched: Option<Fetched>,
+}
+
+/// Takes a copy of a source's content as it is now. `known` is what was fetched before: while its
+/// provider says that nothing changed, and its copy is whole, nothing is transferred.
 ///
 /// # Errors
 /// [`NoCopy`].
-pub(crate) fn take(source: &Source, copies: &Path, fetcher: &Fetcher) -> Result<String, NoCopy> {
+pub(crate) fn take(
+    source: &Source,
+    proof: Option<&Proof>,
+    known: Option<&Fetched>,
+    copies: &Path,
+    fetcher: &Result<Fetcher, String>,
+) -> Result<Taken, NoCopy> {
     let mut copy = Copy::new(copies)?;
+    let mut fetched = None;
     match &source.location {
         Location::BuiltIn(file) => {
             let text = starter_text(file).ok_or_else(|| bad("this program has no such built-in list"))?;
@@ -41,12 +59,38 @@ pub(crate) fn take(source: &Source, copies: &Path, fetcher: &Fetcher) -> Result<
             let mut file = File::open(path).map_err(|error| bad(format!("{}: {error}", path.display())))?;
             copy.fill(&mut file)?;
         }
-        Location::Url(url) => copy.fill(&mut fetcher.get(url)?)?,
+        Location::Url(url) => {
+            let fetcher = fetcher.as_ref().map_err(NoCopy::source)?;
+            let proof_name = proof.map(|proof| proof::name(proof).to_owned());
+            let known = known.filter(|known| {
+                let is_whole = is_whole(&copies.join(&known.copy)).unwrap_or(false);
+                known.url == *url && known.proof == proof_name && is_whole
+            });
+            match (fetcher.get(url, known.map(|known| &known.edition))?, known) {
+                (Answer::Same, Some(known)) => {
+                    return Ok(Taken { copy: known.copy.clone(), fetched: Some(known.clone()) });
+                }
+                (Answer::Same, None) => {
+                    return Err(bad("the server says that nothing changed, but was not asked"));
+                }
+                (Answer::Content(mut content, edition), _) => {
+                    copy.fill(&mut content)?;
+                    fetched =
+                        Some(Fetched { copy: String::new(), url: url.clone(), proof: proof_name, edition });
+                }
+            }
+            if let Some(proof) = proof {
+                let sha256 = files::hex(&copy.hasher.clone().finalize());
+                proof::check(proof, url, copy.file.path(), &sha256, fetcher)?;
+            }
+        }
     }
     if gates::is_html(&copy.head) {
         return Err(NoCopy::Unfit("it is a web page, not a list".to_owned()));
     }
-    copy.keep(&source.id)
+    let copy = copy.keep(&source.id)?;
+    let fetched = fetched.map(|fetched| Fetched { copy: copy.clone(), ..fetched });
+    Ok(Taken { copy, fetched })
 }
 
 /// Whether a kept copy still has the bytes that its name proves.
@@ -146,7 +190,7 @@ impl Write for Copy<'_> {
 }
 
 /// A source id as a file name: letters, digits, hyphens and underscores stay.
-fn file_name(id: &str) -> String {
+pub(crate) fn file_name(id: &str) -> String {
     let plain = |symbol: char| symbol.is_ascii_alphanumeric() || matches!(symbol, '-' | '_');
     id.chars().map(|symbol| if plain(symbol) { symbol } else { '-' }).take(64).collect()
 }

@@ -23,6 +23,9 @@ pub enum UpdateError {
         /// What the system said.
         error: io::Error,
     },
+    /// There is nothing to go back to.
+    #[error("{0}")]
+    NoWayBack(&'static str),
     /// The copies are there, but no index could be made of them.
     #[error("the lists could not be compiled, what was in force stays: {0}")]
     Compile(#[from] CompileError),
@@ -45,11 +48,23 @@ pub(crate) fn disk(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -
 /// Why there is no fresh copy.
 pub(crate) enum NoCopy {
     /// The source could not be had; the copy before stays.
-    Source(String),
+    Source {
+        /// For people.
+        why: String,
+        /// Seconds for which its provider asks to be left alone.
+        retry_after: Option<u64>,
+    },
     /// It could be had, and is no list; the copy before stays.
     Unfit(String),
     /// The lists directory is to blame; the update ends.
     Directory(UpdateError),
+}
+
+impl NoCopy {
+    /// The source could not be had.
+    pub(crate) fn source(why: impl Into<String>) -> Self {
+        Self::Source { why: why.into(), retry_after: None }
+    }
 }
 
 impl From<UpdateError> for NoCopy {

@@ -57,10 +57,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), UpdateError> {
     finish(file, path)
 }
 
-/// What `current` or `previous` names; `None` when there is none, or it is damaged.
+/// What `current` or `previous` names in its first line; `None` when there is none, or it is damaged.
+/// (A second line of `current` is for the overlay.)
 pub(crate) fn pointer(path: &Path) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
-    let id = text.trim();
+    let id = text.lines().next()?.trim();
     (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
 }
 

@@ -1,5 +1,6 @@
 //! The lists directory: what is in force, and whether it is whole.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::disk;
+use crate::promote::{self, RolledBack};
 use crate::record::Record;
 use crate::status::{self, Status};
-use crate::update::{self, Outcome};
-use crate::{UpdateError, copies, files};
+use crate::update::{self, Job, Outcome, Take};
+use crate::{Access, Promotion, UpdateError, copies, files};
 
 /// The lists directory of one box.
 #[derive(Debug)]
@@ -82,9 +84,18 @@ impl Lists {
         &self.copies
     }
 
-    /// Takes copies of all sources, checks and compiles them, and promotes the new index. A source
-    /// that cannot be had or is not fit keeps the copy it had. `only_local` fetches nothing.
-    /// `progress` is told sentences. Waits while another update of this directory runs.
+    /// Takes copies of sources, checks and compiles them, and promotes the new index. A source that
+    /// cannot be had or is not fit keeps the copy it had. `progress` is told sentences. Waits while
+    /// another update of this directory runs.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; what was in force stays in force.
+    pub fn run(&self, job: &Job<'_>, progress: &mut dyn FnMut(&str)) -> Result<Outcome, UpdateError> {
+        update::run(self, job, progress)
+    }
+
+    /// [`run`](Self::run) for sources that are kept and reached as the defaults say, with all of them
+    /// tried (`only_local`: nothing is fetched) and new content in force at once.
     ///
     /// # Errors
     /// [`UpdateError`]; what was in force stays in force.
@@ -94,7 +105,28 @@ impl Lists {
         only_local: bool,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Outcome, UpdateError> {
-        update::run(self, sources, only_local, progress)
+        let (upkeep, access) = (BTreeMap::new(), Access::default());
+        let take = if only_local { Take::Local } else { Take::All };
+        let promotion = Promotion::AtOnce;
+        let job = Job {
+            sources,
+            upkeep: &upkeep,
+            access: &access,
+            take,
+            promotion,
+            forget_rollback: false,
+            lessons: None,
+        };
+        self.run(&job, progress)
+    }
+
+    /// Goes back to the index before the one in force. The content that this takes out of force is
+    /// not promoted again until its list changes, or an update is told to forget it.
+    ///
+    /// # Errors
+    /// [`UpdateError`]; what was in force stays in force.
+    pub fn roll_back(&self, progress: &mut dyn FnMut(&str)) -> Result<RolledBack, UpdateError> {
+        promote::roll_back(self, progress)
     }
 
     /// The id of the index in force.

@@ -47,14 +47,22 @@ pub enum State {
     Missing,
 }
 
-impl std::fmt::Display for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
+impl State {
+    /// The word for it in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Ok => "ok",
             Self::Stale => "stale",
             Self::Refused => "refused",
             Self::Missing => "missing",
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -89,10 +97,29 @@ pub struct SourceStatus {
     pub changed_at: Option<Timestamp>,
     /// Seconds since it was last had whole; `None` when never, and for built-in lists.
     pub age_seconds: Option<u64>,
+    /// When it is looked at next; `None` for what is on this machine.
+    pub next_at: Option<Timestamp>,
+    /// Attempts that failed since it was last had.
+    pub failures: u32,
+    /// New content that is fit to use and not in force yet.
+    pub waiting: Option<WaitingStatus>,
     /// Why it is not `ok`.
     pub error: Option<String>,
     /// Bad lines and dropped entries; empty for locked categories.
     pub samples: Vec<Sample>,
+}
+
+/// New content that waits for its hour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WaitingStatus {
+    /// When it came.
+    pub since: Timestamp,
+    /// When it goes live.
+    pub until: Timestamp,
+    /// Lines that it has and the content in force has not.
+    pub added: u64,
+    /// Lines that the content in force has and it has not.
+    pub removed: u64,
 }
 
 /// What a record and the index given say at a time.
@@ -127,6 +154,14 @@ fn item(known: &SourceRecord, now: Timestamp) -> SourceStatus {
         checked_at: known.checked_at,
         changed_at: known.changed_at,
         age_seconds: age.map(|age| u64::try_from(age).unwrap_or(0)),
+        next_at: known.next_at.filter(|_| matches!(source.location, Location::Url(_))),
+        failures: known.failures,
+        waiting: known.waiting.as_ref().map(|waiting| WaitingStatus {
+            since: waiting.since,
+            until: waiting.until,
+            added: waiting.added,
+            removed: waiting.removed,
+        }),
         error: known.error.clone(),
         samples: if known.is_locked(report) { Vec::new() } else { report.samples.clone() },
     }

@@ -1,22 +1,26 @@
 //! One update, from copies to the promoted index.
+//!
+//! The way: take copies of what is to be tried ([`collect`]), judge each ([`Candidate`]), compile
+//! what is fit, write and read back, swap ([`promote`]), write the note, sweep. Killed at any point
+//! the index in force is whole, and the next update picks up where this one ended.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 
-use blocklists::compile::{CompileError, Compiled, Input, compile};
+use blocklists::compile::{CompileError, Compiled, compile};
 use blocklists::index::Index;
-use blocklists::report::SourceReport;
 use blocklists::source::{Location, Source};
+use blocklists::upkeep::Upkeep;
 use jiff::Timestamp;
 
-use crate::copies;
-use crate::error::{NoCopy, disk};
+use crate::access::Access;
+use crate::candidate::{Candidate, Terms};
+use crate::collect::{self, Task};
+use crate::error::disk;
 use crate::fetch::Fetcher;
-use crate::record::{Record, SourceRecord};
-use crate::status::State;
-use crate::{Lists, UpdateError, files, gates};
-
-/// The program that compiles: another version may read lists in another way.
-const PROGRAM: &str = env!("CARGO_PKG_VERSION");
+use crate::held::Lessons;
+use crate::record::{Record, SourceRecord, program};
+use crate::{Lists, Promotion, UpdateError, changes, copies, files, promote, watch, when};
 
 /// What an update did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,140 +29,67 @@ pub struct Outcome {
     pub id: String,
     /// Sources that were tried and are not fresh, with the reason.
     pub refused: Vec<(String, String)>,
+    /// Sources with new content that waits for its hour.
+    pub waiting: Vec<String>,
     /// The index in force is the one from before.
     pub unchanged: bool,
 }
 
-/// One source on its way through an update.
-struct Candidate {
-    /// What was known before.
-    before: SourceRecord,
-    /// What will be known after.
-    after: SourceRecord,
-    /// It was tried this time.
-    tried: bool,
+/// Which sources an update tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// All of them.
+    All,
+    /// Those whose time has come, and those that changed on this machine.
+    Due,
+    /// All that are on this machine; nothing is fetched.
+    Local,
 }
 
-impl Candidate {
-    /// Goes on with the copy from before.
-    fn fall_back(&mut self, state: State, why: String) {
-        self.after.copy.clone_from(&self.before.copy);
-        self.after.report.clone_from(&self.before.report);
-        self.after.had_at = self.before.had_at;
-        self.after.changed_at = self.before.changed_at;
-        self.after.state =
-            if self.after.copy.is_none() && state == State::Stale { State::Missing } else { state };
-        self.after.error = Some(why);
-    }
-
-    /// Its copy cannot be used: the one from before must do, or, when it is that one, nothing.
-    fn give_up(&mut self, why: String) {
-        if self.is_new_content() {
-            self.fall_back(State::Refused, why);
-        } else {
-            let nothing = SourceRecord::new(&self.after.source);
-            self.after = SourceRecord { checked_at: self.after.checked_at, error: Some(why), ..nothing };
-        }
-    }
-
-    fn is_new_content(&self) -> bool {
-        self.after.copy != self.before.copy
-    }
-
-    /// Whether new content is fit to replace what was. With nothing before it, little is better
-    /// than nothing.
-    fn judge(&self, report: &SourceReport) -> Result<(), String> {
-        if self.after.copy.is_none() || !self.is_new_content() {
-            return Ok(());
-        }
-        gates::leaves_schools_alone(report, self.after.is_locked(report))?;
-        gates::holds_names(report)?;
-        if self.before.copy.is_some() { gates::is_understood(report) } else { Ok(()) }
-    }
-
-    /// Says of a source in force what people should look at.
-    fn note_doubts(&mut self) {
-        if self.after.state == State::Ok {
-            self.after.error = gates::is_understood(&self.after.report).err();
-        }
-    }
-
-    fn refused(&self) -> Option<(String, String)> {
-        let is_refused = self.tried && self.after.state != State::Ok;
-        is_refused.then(|| (self.after.source.id.clone(), self.after.error.clone().unwrap_or_default()))
-    }
-
-    fn copy_name(&self) -> &str {
-        self.after.copy.as_deref().unwrap_or("")
-    }
-
-    fn input(&self, lists: &Lists) -> Input {
-        let copy = self.after.copy.as_ref().map(|name| lists.copies().join(name));
-        Input {
-            source: self.after.source.clone(),
-            copy: copy.unwrap_or_default(),
-            copy_name: self.copy_name().to_owned(),
-        }
-    }
+/// What an update is to do.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// The sources of the policy.
+    pub sources: &'a [Source],
+    /// How they are kept, by id.
+    pub upkeep: &'a BTreeMap<String, Upkeep>,
+    /// The way out to their providers.
+    pub access: &'a Access,
+    /// Which of them are tried.
+    pub take: Take,
+    /// When new content goes live.
+    pub promotion: Promotion,
+    /// Content that was rolled back may come into force again.
+    pub forget_rollback: bool,
+    /// What lessons are to be left undisturbed; `None`: no name is held back.
+    pub lessons: Option<&'a Lessons>,
 }
 
 /// What one update works with.
 struct Round<'l> {
     lists: &'l Lists,
+    job: &'l Job<'l>,
     record: Record,
     in_force: Option<Index>,
-    only_local: bool,
-    fetcher: Fetcher,
     now: Timestamp,
 }
 
 pub(crate) fn run(
     lists: &Lists,
-    sources: &[Source],
-    only_local: bool,
+    job: &Job<'_>,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Outcome, UpdateError> {
     let _lock = lock(lists, progress)?;
-    let now = Timestamp::now();
-    // Whole seconds: people read them.
-    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-    let in_force = lists.load_best().map(|(index, _)| index);
-    let round = Round { lists, record: lists.record(), in_force, only_local, fetcher: Fetcher::new(), now };
-    let candidates: Result<Vec<_>, _> = sources.iter().map(|source| round.candidate(source)).collect();
-    let mut candidates = candidates?;
-    let Round { record, in_force, .. } = round;
-    let current = lists.current();
-    let same = in_force.filter(|index| Some(index.id()) == current.as_deref());
-    let same = same.filter(|index| record.program == PROGRAM && is_same(index, &candidates));
-    let (id, unchanged) = match same {
-        Some(index) => (index.id().to_owned(), true),
-        None => {
-            progress("compiling");
-            let compiled = compile_what_is_fit(lists, &mut candidates)?;
-            let unchanged =
-                lists.current().as_deref() == Some(&compiled.id) && lists.load(&compiled.id).is_ok();
-            if !unchanged {
-                promote(lists, &compiled)?;
-            }
-            (compiled.id, unchanged)
-        }
-    };
-    candidates.iter_mut().for_each(Candidate::note_doubts);
-    let written = Record {
-        program: PROGRAM.to_owned(),
-        generation: record.generation + u64::from(!unchanged),
-        compiled_at: if unchanged { record.compiled_at } else { Some(now) },
-        sources: candidates.iter().map(|candidate| candidate.after.clone()).collect(),
-    };
-    write_record(lists, &written)?;
-    sweep(lists, &candidates);
-    tell(&candidates, progress);
-    let refused = candidates.iter().filter_map(Candidate::refused).collect();
-    Ok(Outcome { id, refused, unchanged })
+    let outcome = Round::new(lists, job).run(progress);
+    if outcome.is_err() {
+        // What this one took and did not use must not fill the disk for the next.
+        promote::sweep(lists, &lists.record());
+    }
+    outcome
 }
 
 /// Held as long as the file is open.
-fn lock(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result<File, UpdateError> {
+pub(crate) fn lock(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result<File, UpdateError> {
     let path = lists.file("lock");
     let lock = File::create(&path).map_err(disk("make", &path))?;
     files::give_to_owner_of(lists.root(), &lock);
@@ -169,36 +100,139 @@ fn lock(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result<File, UpdateErr
     Ok(lock)
 }
 
-impl Round<'_> {
-    /// Takes a fresh copy of one source, or says why the one before must do.
-    fn candidate(&self, source: &Source) -> Result<Candidate, UpdateError> {
-        let mut before = self.record.of(source, self.in_force.as_ref());
+impl<'l> Round<'l> {
+    fn new(lists: &'l Lists, job: &'l Job<'l>) -> Self {
+        let now = Timestamp::now();
+        // Whole seconds: people read them.
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let in_force = lists.load_best().map(|(index, _)| index);
+        let mut record = lists.record();
+        if let Some(in_force) = &in_force {
+            record.follow(in_force);
+        }
+        Self { lists, job, record, in_force, now }
+    }
+
+    fn run(self, progress: &mut dyn FnMut(&str)) -> Result<Outcome, UpdateError> {
+        let mut candidates: Vec<Candidate> =
+            self.job.sources.iter().map(|source| self.candidate(source)).collect();
+        self.take_copies(&mut candidates)?;
+        let terms = self.terms();
+        candidates.iter_mut().for_each(|candidate| candidate.promote_waiting(&terms));
+        let current = self.lists.current();
+        let same = self.in_force.as_ref().filter(|index| Some(index.id()) == current.as_deref());
+        let same = same.filter(|index| self.record.program == program() && is_same(index, &candidates));
+        let (id, unchanged) = match same {
+            Some(index) => (index.id().to_owned(), true),
+            None => {
+                progress("compiling");
+                let compiled = compile_what_is_fit(self.lists, &mut candidates, self.now)?;
+                let unchanged =
+                    current.as_deref() == Some(&compiled.id) && self.lists.load(&compiled.id).is_ok();
+                if !unchanged {
+                    let index = promote::write(self.lists, &compiled)?;
+                    self.note_changes(&index);
+                    promote::swap(self.lists, &compiled.id)?;
+                }
+                (compiled.id, unchanged)
+            }
+        };
+        candidates.iter_mut().for_each(|candidate| candidate.close(self.now));
+        match changes::settle(self.lists, self.now) {
+            Ok(0) => {}
+            Ok(over) => progress(&format!("{over} names that were held back for three days are in force")),
+            Err(error) => tracing::warn!("what was held back could not be settled: {error}"),
+        }
+        let rolled_back_from =
+            self.record.rolled_back_from.clone().filter(|_| unchanged && !self.job.forget_rollback);
+        let written = Record {
+            program: program().to_owned(),
+            index: Some(id.clone()),
+            generation: self.record.generation + u64::from(!unchanged),
+            compiled_at: if unchanged { self.record.compiled_at } else { Some(self.now) },
+            rolled_back_from,
+            sources: candidates.iter().map(|candidate| candidate.after.clone()).collect(),
+        };
+        promote::write_record(self.lists, &written)?;
+        promote::sweep(self.lists, &written);
+        tell(&candidates, progress);
+        let refused = candidates.iter().filter_map(Candidate::refused).collect();
+        let waits = |candidate: &&Candidate| candidate.after.waiting.is_some();
+        let waiting =
+            candidates.iter().filter(waits).map(|candidate| candidate.after.source.id.clone()).collect();
+        Ok(Outcome { id, refused, waiting, unchanged })
+    }
+
+    /// Writes down what the new index changes, before it is in force. What fails here must not keep
+    /// lists from being fresh.
+    fn note_changes(&self, index: &Index) {
+        let noted = changes::keep(self.lists, self.in_force.as_ref(), index, self.job.lessons, self.now);
+        if let Err(error) = noted {
+            tracing::warn!("what changed could not be noted, and no name is held back: {error}");
+        }
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { copies: self.lists.copies(), promotion: &self.job.promotion, now: self.now }
+    }
+
+    /// One source with what is known of it, and whether it is tried.
+    fn candidate(&self, source: &Source) -> Candidate {
+        let upkeep = self.job.upkeep.get(&source.id).cloned().unwrap_or_default();
         let copies = self.lists.copies();
         let is_whole = |name: &str| copies::is_whole(&copies.join(name)).unwrap_or(false);
-        if !before.copy.as_deref().is_none_or(is_whole) {
+        let mut before = self.record.of(source, self.in_force.as_ref());
+        let mut tried = match (self.job.take, &source.location) {
+            (Take::All, _) => true,
+            (Take::Local, location) => !matches!(location, Location::Url(_)),
+            // Its text is in the program.
+            (Take::Due, Location::BuiltIn(_)) if self.record.program != program() => true,
+            (Take::Due, location) => when::is_due(self.record.known(source), location, &upkeep, self.now),
+        };
+        let is_damaged = !before.copy.as_deref().is_none_or(is_whole);
+        if is_damaged {
             let error = Some("its kept copy is damaged".to_owned());
             before = SourceRecord { error, ..SourceRecord::new(source) };
+            tried |= self.job.take == Take::Due;
         }
-        let tried = !(self.only_local && matches!(source.location, Location::Url(_)));
-        let mut candidate = Candidate { after: before.clone(), before, tried };
-        if !tried {
-            return Ok(candidate);
+        if self.job.forget_rollback {
+            before.set_aside.clear();
         }
-        candidate.after.checked_at = Some(self.now);
-        match copies::take(source, copies, &self.fetcher) {
-            Ok(name) => {
-                let after = &mut candidate.after;
-                if after.copy.as_ref() != Some(&name) {
-                    after.changed_at = Some(self.now);
-                }
-                (after.copy, after.had_at) = (Some(name), Some(self.now));
-                (after.state, after.error) = (State::Ok, None);
+        if before.waiting.as_ref().is_some_and(|waiting| !is_whole(&waiting.copy)) {
+            before.waiting = None;
+        }
+        let mut after = before.clone();
+        if tried {
+            after.checked_at = Some(self.now);
+            if let Location::Path(path) = &source.location {
+                // Before it is read: what changes meanwhile is seen at the next look.
+                after.seen = watch::look_of(path);
             }
-            Err(NoCopy::Source(why)) => candidate.fall_back(State::Stale, why),
-            Err(NoCopy::Unfit(why)) => candidate.fall_back(State::Refused, why),
-            Err(NoCopy::Directory(error)) => return Err(error),
         }
-        Ok(candidate)
+        Candidate { before, after, upkeep, tried }
+    }
+
+    /// Takes copies of what is to be tried, and judges each.
+    fn take_copies(&self, candidates: &mut [Candidate]) -> Result<(), UpdateError> {
+        let outcomes = {
+            // What is on this machine is taken up even when the way out is not written as it should be.
+            let fetcher = Fetcher::new(self.job.access).map_err(|error| format!("[lists]: {error}"));
+            let tried = candidates.iter().enumerate().filter(|(_, candidate)| candidate.tried);
+            let tasks = tried.map(|(place, candidate)| Task {
+                place,
+                source: &candidate.before.source,
+                proof: candidate.upkeep.proof.as_ref(),
+                known: candidate.before.fetched.as_ref(),
+            });
+            collect::take_all(tasks.collect(), self.lists.copies(), &fetcher)
+        };
+        let terms = self.terms();
+        for (place, outcome) in outcomes {
+            if let Some(candidate) = candidates.get_mut(place) {
+                candidate.settle(outcome, &terms)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -210,27 +244,27 @@ fn is_same(index: &Index, candidates: &[Candidate]) -> bool {
 
 /// Compiles; a source whose new content is broken or not fit falls back to its copy from before,
 /// and all is compiled again without that content. Each turn gives up at least one copy.
-fn compile_what_is_fit(lists: &Lists, candidates: &mut [Candidate]) -> Result<Compiled, UpdateError> {
+fn compile_what_is_fit(
+    lists: &Lists,
+    candidates: &mut [Candidate],
+    now: Timestamp,
+) -> Result<Compiled, UpdateError> {
     loop {
-        let inputs: Vec<Input> = candidates.iter().map(|candidate| candidate.input(lists)).collect();
+        let inputs: Vec<_> = candidates.iter().map(|candidate| candidate.input(lists)).collect();
         let compiled = match compile(&inputs) {
             Ok(compiled) => compiled,
-            Err(CompileError::Read { id, error }) => {
-                let broken = candidates.iter_mut().find(|candidate| candidate.after.source.id == id);
-                let Some(broken) = broken.filter(|broken| broken.after.copy.is_some()) else {
-                    return Err(CompileError::Read { id, error }.into());
-                };
-                broken.give_up(error.to_string());
+            Err(error) => {
+                blame(candidates, error, now)?;
                 continue;
             }
-            Err(error) => return Err(error.into()),
         };
         let mut is_fit = true;
         for (candidate, report) in candidates.iter_mut().zip(&compiled.reports) {
-            match candidate.judge(report) {
+            let is_judged = candidate.after.copy.is_some() && candidate.is_new_content();
+            match if is_judged { candidate.judge(report) } else { Ok(()) } {
                 Ok(()) => candidate.after.report = report.clone(),
                 Err(why) => {
-                    candidate.give_up(why);
+                    candidate.give_up(why, now);
                     is_fit = false;
                 }
             }
@@ -241,41 +275,44 @@ fn compile_what_is_fit(lists: &Lists, candidates: &mut [Candidate]) -> Result<Co
     }
 }
 
-/// Writes a new index and makes it the one in force; the one before stays beside it.
-fn promote(lists: &Lists, compiled: &Compiled) -> Result<(), UpdateError> {
-    let path = lists.file(&format!("{}.idx", compiled.id));
-    files::write(&path, &compiled.bytes)?;
-    lists.load(&compiled.id).map_err(|error| UpdateError::NotKept { path, error })?;
-    // A damaged index is no index to go back to.
-    let before = lists.current().filter(|before| *before != compiled.id && lists.load(before).is_ok());
-    if let Some(before) = before {
-        files::write(&lists.file("previous"), format!("{before}\n").as_bytes())?;
+/// Gives up the copy that could not be compiled, or, where no single one is to blame (together they
+/// are too much), all new content.
+///
+/// # Errors
+/// The error itself when there is nothing left to give up.
+fn blame(candidates: &mut [Candidate], error: CompileError, now: Timestamp) -> Result<(), UpdateError> {
+    let why = error.to_string();
+    let mut given_up = false;
+    for candidate in candidates.iter_mut().filter(|candidate| candidate.after.copy.is_some()) {
+        let is_to_blame = match &error {
+            CompileError::Read { id, .. } => candidate.after.source.id == *id,
+            _ => candidate.is_new_content() && candidate.before.copy.is_some(),
+        };
+        if is_to_blame {
+            candidate.give_up(why.clone(), now);
+            given_up = true;
+        }
     }
-    files::write(&lists.file("current"), format!("{}\n", compiled.id).as_bytes())
-}
-
-fn write_record(lists: &Lists, record: &Record) -> Result<(), UpdateError> {
-    let path = lists.file("status.json");
-    let json = serde_json::to_vec_pretty(record).map_err(|error| disk("write", &path)(error.into()))?;
-    files::write(&path, &json)
-}
-
-/// What neither index, record nor the next update needs goes.
-fn sweep(lists: &Lists, candidates: &[Candidate]) {
-    let kept = ["current", "previous"].map(|pointer| files::pointer(&lists.file(pointer)));
-    let kept: Vec<Index> = kept.into_iter().flatten().filter_map(|id| lists.load(&id).ok()).collect();
-    let last_good: Vec<&str> = candidates.iter().map(Candidate::copy_name).collect();
-    files::sweep(lists.root(), lists.copies(), &kept, &last_good);
+    if given_up { Ok(()) } else { Err(error.into()) }
 }
 
 fn tell(candidates: &[Candidate], progress: &mut dyn FnMut(&str)) {
     for candidate in candidates {
         let after = &candidate.after;
         let names = after.report.entries;
+        let waits = after.waiting.as_ref().map_or_else(String::new, |waiting| {
+            format!(
+                "; new content waits until {}: +{} -{} lines",
+                waiting.until, waiting.added, waiting.removed
+            )
+        });
         match &after.error {
-            None => progress(&format!("{}: {names} names", after.source.id)),
+            None => progress(&format!("{}: {names} names{waits}", after.source.id)),
             Some(why) => {
-                progress(&format!("{} ({}): {names} names in force; {why}", after.source.id, after.state));
+                progress(&format!(
+                    "{} ({}): {names} names in force{waits}; {why}",
+                    after.source.id, after.state
+                ));
             }
         }
     }

@@ -36,6 +36,14 @@ pub fn points_inside(address: IpAddr) -> bool {
     }
 }
 
+/// The IPv4 address that an IPv6 address of a translation prefix carries, as an address.
+pub(crate) fn carried(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V6(six) => embedded_v4(six).map(IpAddr::V4),
+        IpAddr::V4(_) => None,
+    }
+}
+
 fn is_private_v4(address: Ipv4Addr) -> bool {
     let [first, second, ..] = address.octets();
     address.is_private()

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use blocklists::index::Listing;
 use blocklists::name::{Name, NameRef};
 use ipnet::IpNet;
 
@@ -29,6 +30,10 @@ pub struct Client {
     pub policy: u16,
     /// How well the box knows the client.
     pub standing: Standing,
+    /// What lists say of its address (`rpz-client-ip`): that holds of whatever it asks for.
+    pub listed: Listing,
+    /// It asks over a stream (TCP), where entries that want to be asked so have no say.
+    pub stream: bool,
 }
 
 /// How well the box knows a client.
@@ -47,8 +52,8 @@ pub enum Standing {
 pub struct Question<'a> {
     /// The name, in lower case.
     pub name: NameRef<'a>,
-    /// The record type. No step of the decision depends on it: what is blocked is blocked for
-    /// every type, and the answer's form is the engine's work.
+    /// The record type. What is blocked is blocked for every type, but for entries of lists that
+    /// speak of some types only (`$dnstype`); the answer's form is the engine's work.
     pub rtype: u16,
 }
 

@@ -23,7 +23,7 @@ mod answer;
 mod words;
 
 use blocklists::category::CategorySet;
-use blocklists::index::Found;
+use blocklists::index::{Found, Listing, Probe};
 use blocklists::name::NameRef;
 
 use crate::client::{Client, Question, Standing};
@@ -86,6 +86,11 @@ pub(crate) struct Case<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) verbs: &'a Verbs,
     pub(crate) name: NameRef<'a>,
+    pub(crate) rtype: u16,
+    /// Asked over TCP.
+    pub(crate) stream: bool,
+    /// What lists say of the client.
+    pub(crate) client: Listing,
     pub(crate) said: Said,
     /// Whether the names map has the name: if not, nothing is opened below it.
     pub(crate) known: bool,
@@ -100,13 +105,14 @@ impl Snapshot {
         &self,
         client: &Client,
         question: &Question<'_>,
+        probe: Option<&Probe>,
         trace: &mut T,
     ) -> Decision {
         trace.step(2, "who asks", || words::client(self, client));
         if client.standing == Standing::Stranger {
             return self.refuse(ReasonId::UnknownClient);
         }
-        let case = self.case(client.policy, question.name);
+        let case = self.case(client, question, probe);
         if !self.ready {
             trace.step(3, "lists", || "there is no usable index yet: core names only".to_owned());
             return case.core(trace).unwrap_or_else(|| self.refuse(ReasonId::NotReady));
@@ -123,18 +129,49 @@ impl Snapshot {
         case.after_allowing(decided, trace)
     }
 
-    /// Looks a name up, in the names map and in the index.
-    pub(crate) fn case<'a>(&'a self, policy: u16, name: NameRef<'a>) -> Case<'a> {
-        let number = self.known_policy(policy);
+    /// Looks a question up, in the names map and in the index, with what lists say of the client.
+    fn case<'a>(&'a self, client: &Client, question: &Question<'a>, probe: Option<&Probe>) -> Case<'a> {
+        let mut case = self.case_probed(client, question.name, question.rtype, probe);
+        if client.listed.is_something() {
+            case.add_client(client.listed);
+        }
+        case
+    }
+
+    /// Looks a name up, whoever asks.
+    pub(crate) fn case_of<'a>(&'a self, client: &Client, name: NameRef<'a>, rtype: u16) -> Case<'a> {
+        self.case_probed(client, name, rtype, None)
+    }
+
+    fn case_probed<'a>(
+        &'a self,
+        client: &Client,
+        name: NameRef<'a>,
+        rtype: u16,
+        probe: Option<&Probe>,
+    ) -> Case<'a> {
+        let number = self.known_policy(client.policy);
         let mut said = Said::default();
         let known = self.names.facts(name, number, |fact| said.note(fact));
-        let found = self.index.find(name);
+        let verbs = self.verbs(number);
+        let mut found = match probe {
+            Some(probe) => self.index.find_probed(name, rtype, client.stream, probe),
+            None => self.index.find_over(name, rtype, client.stream),
+        };
+        if client.stream && self.has_tcp_only {
+            // What may never be had may not be had over TCP either.
+            let closed = self.locked.union(&verbs.sealed);
+            found.here = found.here.union(&self.index.find(name, rtype).here.intersection(&closed));
+        }
         Case {
             snapshot: self,
             number,
             policy: self.school.policy(number),
-            verbs: self.verbs(number),
+            verbs,
             name,
+            rtype,
+            stream: client.stream,
+            client: Listing::NOTHING,
             said,
             known,
             listed: !found.here.is_empty(),
@@ -159,7 +196,8 @@ impl Case<'_> {
         let category = self.first_in(&self.snapshot.locked);
         trace.step(3, "locked", || words::listed(self.snapshot, category, "in no locked category", "locked"));
         let reason = Reason { category: Some(category?), ..Reason::plain(ReasonId::Locked) };
-        Some(self.block(reason, self.found.below.intersects(&self.snapshot.locked), |_| false))
+        let below = self.found.below.intersects(&self.snapshot.locked);
+        Some(self.block_by(reason, below, |_| false, trace))
     }
 
     /// Step 4.
@@ -195,7 +233,7 @@ impl Case<'_> {
         let reason =
             Reason { category: Some(category?), verb: Some(Verb::Seal), ..Reason::plain(ReasonId::Sealed) };
         let below = self.covers_below(&self.verbs.sealed);
-        Some(self.block(reason, below, |opened| opened == Fact::Core))
+        Some(self.block_by(reason, below, |opened| opened == Fact::Core, trace))
     }
 
     /// Step 8.
@@ -254,7 +292,7 @@ impl Case<'_> {
         trace.step(9, "approved lists", || words::approved(self, &left));
         trace.step(10, "categories", || words::categories(self, &left));
         let (verb, category) = self.strictest(&left)?;
-        Some(self.by_verb(verb, category, &left))
+        Some(self.by_verb(verb, category, &left, trace))
     }
 
     /// The first of the name's categories that is in a set.
@@ -297,7 +335,7 @@ impl Case<'_> {
     }
 
     /// The verdict of one category's verb. Sealed never comes here: step 7 was before.
-    fn by_verb(&self, verb: Verb, category: u16, left: &CategorySet) -> Decision {
+    fn by_verb<T: Tracer>(&self, verb: Verb, category: u16, left: &CategorySet, trace: &mut T) -> Decision {
         let reason =
             Reason { category: Some(category), verb: Some(verb), ..Reason::plain(ReasonId::Category) };
         match verb {
@@ -306,7 +344,7 @@ impl Case<'_> {
             Verb::Times | Verb::Ask | Verb::Block | Verb::Seal => {
                 // What an approved list clears here, it may clear below as well.
                 let below = self.covers_below(&self.verbs.blocked.intersection(left));
-                self.block(reason, below, |opened| self.opens_for_lists(opened))
+                self.block_by(reason, below, |opened| self.opens_for_lists(opened), trace)
             }
         }
     }

@@ -64,6 +64,16 @@ pub enum BlockStyle {
     Refused,
     /// The block page's addresses for A and AAAA, NODATA for other types.
     Page,
+    /// No answer at all, because the entry of a list says so.
+    #[serde(skip)]
+    Drop,
+    /// Truncated, so that the client asks again over TCP: the entry has no say there.
+    #[serde(skip)]
+    TcpOnly,
+    /// With the records of the entry: a number for
+    /// [`Snapshot::entry_action`](crate::Snapshot::entry_action). Types that it has none of: NODATA.
+    #[serde(skip)]
+    Data(u16),
 }
 
 /// Where safe search sends a question.

@@ -9,7 +9,7 @@ mod verb_word;
 
 use std::collections::BTreeMap;
 
-use blocklists::source::{Format, Span, Trust};
+use blocklists::source::{Actions, Format, Span, Trust};
 use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
@@ -114,6 +114,19 @@ pub struct WrittenSource {
     pub path: Option<Text>,
     /// How often it is fetched: a number and `m`, `h` or `d`.
     pub refresh: Option<Text>,
+    /// `sha256:` and the SHA-256 of the file in hex.
+    pub checksum: Option<Text>,
+    /// Where a file with its SHA-256 is.
+    pub checksum_url: Option<Text>,
+    /// A minisign public key; the signature is at the list's URL with `.minisig` appended.
+    pub minisign: Option<Text>,
+    /// Share of its entries, in percent, that an update may lose.
+    pub shrink: Option<Spanned<u32>>,
+    /// How many times as many entries an update may have.
+    pub growth: Option<Spanned<u32>>,
+    /// Names that it must block.
+    #[serde(default)]
+    pub canary: Vec<Text>,
     /// What a plain name covers.
     #[serde(rename = "match")]
     pub span: Option<Span>,
@@ -125,6 +138,8 @@ pub struct WrittenSource {
     pub map: BTreeMap<String, Text>,
     /// Under which terms it is given.
     pub licence: Option<String>,
+    /// Who says how its entries are answered; only for `rpz`.
+    pub actions: Option<Actions>,
 }
 
 /// `[[category]]`.

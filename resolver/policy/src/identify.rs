@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use blocklists::index::Listing;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixMap;
 
@@ -99,7 +100,10 @@ impl Identities {
             None if private || self.is_on_link(source) => Standing::Unknown,
             None => Standing::Stranger,
         };
-        let mut client = Client { network, group: None, device: None, policy: self.base(network), standing };
+        let policy = self.base(network);
+        let listed = Listing::NOTHING;
+        let mut client =
+            Client { network, group: None, device: None, policy, standing, listed, stream: false };
         if standing != Standing::Stranger {
             self.recognise(source, &mut client);
         }

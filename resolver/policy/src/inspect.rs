@@ -4,28 +4,33 @@
 //! always, sealed unless an essential or core name was asked, rules and the categories whose
 //! targets are judged unless somebody opened the question.
 
+use std::net::IpAddr;
+
+use blocklists::category::CategorySet;
+use blocklists::index::Listing;
 use blocklists::name::NameRef;
 
-use crate::address::points_inside;
-use crate::client::Client;
+use crate::address::{carried, points_inside, unmapped};
+use crate::client::{Client, Question};
 use crate::decide::Case;
-use crate::decision::{Decision, Hop, Inspection, Reason, ReasonId, Target, Verdict, Waiver};
+use crate::decision::{BlockStyle, Decision, Hop, Inspection, Reason, ReasonId, Target, Verdict, Waiver};
 use crate::snapshot::Snapshot;
 use crate::trace::Silent;
+use crate::verb::Verb;
 
 impl Snapshot {
     pub(crate) fn inspect_hop(
         &self,
         client: &Client,
         first: &Decision,
-        asked: NameRef<'_>,
+        asked: &Question<'_>,
         hop: Hop<'_>,
     ) -> Inspection {
         match hop {
             Hop::Address(address) if points_inside(address) && self.is_public(client, first, asked) => {
                 Inspection::Strip
             }
-            Hop::Address(_) => Inspection::Pass,
+            Hop::Address(address) => self.judge_address(client, first, asked, address),
             Hop::Target(target) => {
                 let ours = matches!(first.verdict, Verdict::Rewrite(Target::Cname(number))
                     if self.target(number).as_ref() == target);
@@ -35,11 +40,11 @@ impl Snapshot {
     }
 
     /// Whether a private address under this name would be a way into the school's own network.
-    fn is_public(&self, client: &Client, first: &Decision, asked: NameRef<'_>) -> bool {
+    fn is_public(&self, client: &Client, first: &Decision, asked: &Question<'_>) -> bool {
         if matches!(first.verdict, Verdict::Local | Verdict::Loopback) {
             return false;
         }
-        let said = self.case(client.policy, asked).said;
+        let said = self.case_of(client, asked.name, asked.rtype).said;
         !(said.local || said.forward.is_some() || said.private_fine)
     }
 
@@ -47,21 +52,83 @@ impl Snapshot {
         &self,
         client: &Client,
         first: &Decision,
-        asked: NameRef<'_>,
+        asked: &Question<'_>,
         target: NameRef<'_>,
         ours: bool,
     ) -> Inspection {
-        let hop = self.case(client.policy, target);
+        let hop = self.case_of(client, target, asked.rtype);
         let waiver = if ours { Waiver::Sealed } else { first.waiver };
         let Some(reason) = hop.reason_against(waiver) else {
             return Inspection::Pass;
         };
         // Nothing was said about names below the one that was asked, so never NXDOMAIN.
-        Inspection::Block(self.case(client.policy, asked).block(reason, false, |_| false))
+        Inspection::Block(self.case_of(client, asked.name, asked.rtype).block(reason, false, |_| false))
+    }
+
+    /// Judges an address, and the IPv4 address that one of a translation prefix carries.
+    fn judge_address(
+        &self,
+        client: &Client,
+        first: &Decision,
+        asked: &Question<'_>,
+        address: IpAddr,
+    ) -> Inspection {
+        let address = unmapped(address);
+        let listings = [Some(address), carried(address)]
+            .map(|address| address.map_or(Listing::NOTHING, |address| self.index.answer_listing(address)));
+        for listing in listings.into_iter().filter(|listing| listing.is_something()) {
+            let case = self.case_of(client, asked.name, asked.rtype);
+            // Addresses of our own records, and of an engine's safe variant, are ours.
+            let ours = matches!(first.verdict, Verdict::Rewrite(_) | Verdict::Local | Verdict::Loopback);
+            let waiver = if ours { Waiver::Sealed } else { first.waiver };
+            if let Some(reason) = case.address_against(listing, waiver) {
+                return Inspection::Block(case.block_address(reason, listing));
+            }
+        }
+        Inspection::Pass
     }
 }
 
 impl Case<'_> {
+    /// Why an address may not be pointed at.
+    fn address_against(&self, listing: Listing, waiver: Waiver) -> Option<Reason> {
+        let closed = self.snapshot.locked.union(&self.verbs.sealed);
+        let listed = self.snapshot.index.answer_categories(listing);
+        let listed = self.asked_so(&listed, listing, false, &closed);
+        let first = |set: &CategorySet| listed.first_in(set);
+        if let Some(category) = first(&self.snapshot.locked) {
+            return Some(Reason { category: Some(category), ..Reason::plain(ReasonId::Locked) });
+        }
+        let target = Reason::plain(ReasonId::Target);
+        if waiver == Waiver::Sealed {
+            return None;
+        }
+        if let Some(category) = first(&self.verbs.sealed) {
+            return Some(Reason { category: Some(category), verb: Some(Verb::Seal), ..target });
+        }
+        if waiver == Waiver::Open {
+            return None;
+        }
+        let judged = listed.difference(&self.verbs.ignored).intersection(&self.snapshot.targets);
+        let (verb, category) = self.strictest(&judged)?;
+        (!verb.opens()).then_some(Reason { category: Some(category), verb: Some(verb), ..target })
+    }
+
+    /// The block by an address, answered as its entry says. Never NXDOMAIN: the name exists.
+    fn block_address(&self, reason: Reason, listing: Listing) -> Decision {
+        let wanted =
+            reason.category.and_then(|category| self.snapshot.index.address_action(listing, false, category));
+        let style = wanted.and_then(|number| self.style_of(number, &reason));
+        let decision = self.block(reason, false, |_| false);
+        match style {
+            None => decision,
+            Some(BlockStyle::Nxdomain) => {
+                Decision { verdict: Verdict::Block(BlockStyle::NoData), ..decision }
+            }
+            Some(style) => Decision { verdict: Verdict::Block(style), ..decision },
+        }
+    }
+
     /// Why this name may not be pointed at.
     fn reason_against(&self, waiver: Waiver) -> Option<Reason> {
         let decided = self.locked(&mut Silent);

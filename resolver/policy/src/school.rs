@@ -5,6 +5,7 @@ mod build;
 mod identities;
 pub mod policies;
 mod resolve;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,6 +14,7 @@ use blocklists::category::CategoryId;
 use blocklists::name::NameRef;
 use blocklists::services;
 use blocklists::source::Source;
+use blocklists::upkeep::Upkeep;
 
 use crate::document::{Document, DocumentError};
 use crate::names::Covered;
@@ -27,6 +29,9 @@ pub const BUILT_IN: &str = include_str!("../data/built_in.toml");
 #[derive(Debug, Clone)]
 pub struct School {
     pub(crate) sources: Vec<Source>,
+    /// By the id of the source; those that say nothing are not in it.
+    pub(crate) upkeep: BTreeMap<String, Upkeep>,
+    pub(crate) timezone: Option<String>,
     pub(crate) categories: BTreeMap<CategoryId, Declared>,
     pub(crate) approved: Vec<Approved>,
     pub(crate) essentials: Vec<Covered>,
@@ -102,6 +107,18 @@ impl School {
     #[must_use]
     pub fn sources(&self) -> &[Source] {
         &self.sources
+    }
+
+    /// How block lists are kept, by the id of the source; the defaults hold for those not in it.
+    #[must_use]
+    pub fn upkeep(&self) -> &BTreeMap<String, Upkeep> {
+        &self.upkeep
+    }
+
+    /// The IANA name of the school's time zone, where it says one.
+    #[must_use]
+    pub fn timezone(&self) -> Option<&str> {
+        self.timezone.as_deref()
     }
 
     /// All policies, the built-in ones first; a [`Client`](crate::Client) holds numbers in it.

@@ -6,9 +6,10 @@ mod assemble;
 use std::sync::Arc;
 
 use blocklists::category::{CategoryId, CategorySet};
-use blocklists::index::Index;
+use blocklists::index::{EntryAction, Index, Probe};
 use blocklists::name::{Name, NameRef};
 
+use crate::address::unmapped;
 use crate::client::{Asker, Client, Question, World};
 use crate::decision::{Decision, Hop, Inspection, Reason, ReasonId};
 use crate::identify::Identities;
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub(crate) services: CategorySet,
     pub(crate) locked: CategorySet,
     pub(crate) targets: CategorySet,
+    /// Some entry of a list has no say over TCP.
+    pub(crate) has_tcp_only: bool,
     pub(crate) ready: bool,
     pub(crate) network_ids: Vec<String>,
     pub(crate) policy_ids: Vec<String>,
@@ -80,25 +83,50 @@ impl Snapshot {
     /// Who asks (design section 5, step 2).
     #[must_use]
     pub fn client(&self, asker: &Asker) -> Client {
-        self.identities.client(asker)
+        let client = self.identities.client(asker);
+        Client { listed: self.index.client_listing(unmapped(asker.source)), ..client }
     }
 
     /// Decides one question (steps 3 to 14), without allocation.
     #[must_use]
     pub fn decide(&self, client: &Client, question: &Question<'_>) -> Decision {
-        self.decide_with(client, question, &mut Silent)
+        self.decide_with(client, question, None, &mut Silent)
+    }
+
+    /// The hashes of a name, computed once for [`warm`](Self::warm) and
+    /// [`decide_probed`](Self::decide_probed).
+    #[must_use]
+    pub fn probe(&self, name: NameRef<'_>) -> Probe {
+        self.index.probe(name)
+    }
+
+    /// Pulls into the processor's caches what deciding these names will touch, all at once.
+    pub fn warm(&self, probes: &[Probe]) {
+        self.index.warm(probes);
+    }
+
+    /// As [`decide`](Self::decide), with the name's hashes computed before.
+    #[must_use]
+    pub fn decide_probed(&self, client: &Client, question: &Question<'_>, probe: &Probe) -> Decision {
+        self.decide_with(client, question, Some(probe), &mut Silent)
     }
 
     /// The same, telling every step considered.
     #[must_use]
     pub fn decide_traced(&self, client: &Client, question: &Question<'_>, trace: &mut Trace) -> Decision {
-        self.decide_with(client, question, trace)
+        self.decide_with(client, question, None, trace)
     }
 
     /// Judges one thing that the answer to an allowed question points at (step 15). `first` is what
-    /// [`decide`](Self::decide) said about the question, `asked` its name.
+    /// [`decide`](Self::decide) said about the question `asked`.
     #[must_use]
-    pub fn inspect(&self, client: &Client, first: &Decision, asked: NameRef<'_>, hop: Hop<'_>) -> Inspection {
+    pub fn inspect(
+        &self,
+        client: &Client,
+        first: &Decision,
+        asked: &Question<'_>,
+        hop: Hop<'_>,
+    ) -> Inspection {
         self.inspect_hop(client, first, asked, hop)
     }
 
@@ -176,6 +204,18 @@ impl Snapshot {
     #[must_use]
     pub fn target(&self, number: u16) -> &Name {
         self.safe_search.target(number)
+    }
+
+    /// How an entry wants its block answered; the number is that of [`BlockStyle::Data`](crate::BlockStyle::Data).
+    #[must_use]
+    pub fn entry_action(&self, number: u16) -> Option<&EntryAction> {
+        self.index.action(number)
+    }
+
+    /// The upstream group that resolves a name; 0 is the default group.
+    #[must_use]
+    pub fn upstream_of(&self, name: NameRef<'_>) -> u16 {
+        assemble::forward_of(&self.names, name)
     }
 
     /// Sentences for people: device and group policies that are not applied because they are

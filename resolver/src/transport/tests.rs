@@ -50,7 +50,7 @@ impl Upstream for Toy {
             let mut bytes = query(&question.name.to_string(), 0);
             bytes[2..8].copy_from_slice(&[0x81, 0x80, 0, 1, 0, 1]);
             bytes.extend(b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc6\x33\x64\x01");
-            Ok(UpAnswer { bytes, server: "toy".into() })
+            Ok(UpAnswer { bytes, server: "toy".into(), ede: None })
         })
     }
 }

@@ -5,20 +5,34 @@
 //! replaced without the engine noticing. [`Upstreams`] is the numbered row of groups that a policy
 //! decision points into: group 0 is the default, the others belong to forward zones.
 //!
-//! Servers of a group are asked in the order written, the failing ones last; a group that begins with
-//! a filtering server never asks one that does not filter. The configuration
-//! takes the strategies `fastest` and `race` too; until the upstream side knows them, they mean
-//! the same as `ordered`.
+//! Which server of a group comes first is its [`Strategy`]; the failing ones always come last. A group
+//! that begins with a filtering server never asks one that does not filter, and one that begins with
+//! an encrypted server never asks a plain one.
+//!
+//! [`group`] chooses among servers, [`work`] sees one question through, [`link`] knows one server: plain
+//! over [`udp`] and [`tcp`], encrypted over [`sealed`].
 
 mod address;
 mod bootstrap;
-mod exchange;
+mod budget;
+mod cookie;
+mod dice;
 mod group;
+mod link;
 mod message;
+mod row;
+mod sealed;
 mod server;
+mod slots;
 mod stats;
+mod tcp;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trouble_tests;
+mod udp;
+mod waiting;
+mod work;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -27,20 +41,32 @@ use std::sync::Arc;
 
 use blocklists::name::Name;
 use thiserror::Error;
-use tokio::sync::Semaphore;
 
 use bootstrap::Bootstrap;
 use group::Group;
+use slots::Slots;
 
-pub use address::{AddressError, Carrier, Host, PORT, ServerAddress};
-pub use group::{ROUNDS, SILENCE, TRY, WHOLE};
+pub use address::{AddressError, Carrier, DOH_PATH, Host, PORT, ServerAddress};
+pub use budget::PACKETS_MAX;
+pub use cookie::{COOKIE_AGE, COOKIE_TRIES};
+pub use group::{MEASURE_AGE, RACE, Strategy};
+pub use link::{CASE_TRIES, NAME_AGE};
 pub use message::UDP_OCTETS;
+pub use row::{LINE_COMFORT, LINE_QUESTIONS, LINE_SILENT, LINES};
+pub use sealed::{Trust, TrustError};
 pub use server::{Class, Server, askable, surprises};
-pub use stats::{BOUNDS_MS, RETRY_AFTER, ServerStats, UNHEALTHY_AFTER};
+pub use stats::{
+    BOUNDS_MS, RETRY_FIRST, RETRY_MAX, ServerStats, UNHEALTHY_AFTER, UNHEALTHY_SILENCE, USELESS_AFTER,
+};
+pub use tcp::STREAM_IDLE;
+pub use udp::{PORT_AGE, PORT_COUNT, PORT_USES, PORTS, STRAYS_MAX};
+pub use waiting::NEAR_MISSES;
+pub use work::{ROUNDS, SILENCE, STREAM_ROUNDS, TRY, VALIDATION, WHOLE};
 
 /// Most questions in flight upstream at one time; beyond, [`UpError::Busy`].
 ///
-/// Each one holds a socket or two, so this stays well under the usual limit of open files.
+/// One zone may hold no more than half of what is free, so that a flood of names that nobody answers
+/// leaves room for all others.
 pub const IN_FLIGHT_MAX: usize = 4096;
 
 /// A future that can be sent to another thread and stored behind a trait object.
@@ -69,6 +95,32 @@ pub struct UpAnswer {
     pub bytes: Vec<u8>,
     /// Which server said it, as it is written in the configuration.
     pub server: Arc<str>,
+    /// The first extended error that came with it (RFC 8914).
+    pub ede: Option<u16>,
+}
+
+/// How servers are asked.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which server comes first.
+    pub strategy: Strategy,
+    /// 0x20: random letter case, which a forger has to guess too.
+    pub case_randomisation: bool,
+    /// DNS cookies (RFC 7873) towards servers over UDP.
+    pub cookies: bool,
+    /// Whose word about the names of encrypted servers is taken.
+    pub trust: Trust,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::default(),
+            case_randomisation: false,
+            cookies: true,
+            trust: Trust::default(),
+        }
+    }
 }
 
 /// Why there is no answer.
@@ -91,6 +143,8 @@ pub enum UpError {
     AllServersFailed {
         /// The response code (2 SERVFAIL, 5 REFUSED) of the last server that gave one.
         rcode: u8,
+        /// The extended error that it gave with it.
+        ede: Option<u16>,
     },
 }
 
@@ -109,27 +163,31 @@ pub trait Upstream: Send + Sync {
 #[derive(Clone, Default)]
 pub struct Upstreams {
     groups: Vec<Arc<dyn Upstream>>,
-    slots: Option<Arc<Semaphore>>,
+    slots: Option<Arc<Slots>>,
 }
 
 impl Upstreams {
-    /// Groups of servers, each asked in the order written. `bootstrap` servers find those that are
-    /// written as names.
+    /// Groups of servers, each asked as `options` say. `bootstrap` servers find those that are written
+    /// as names.
     #[must_use]
-    pub fn of_servers(groups: &[Vec<Server>], bootstrap: &[SocketAddr]) -> Self {
+    pub fn of_servers(groups: &[Vec<Server>], bootstrap: &[SocketAddr], options: Options) -> Self {
         let bootstrap = Arc::new(Bootstrap::new(bootstrap));
-        let slots = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
-        let group =
-            |servers: &Vec<Server>| Arc::new(Group::new(servers, &bootstrap, &slots)) as Arc<dyn Upstream>;
+        let options = Arc::new(options);
+        let slots = Slots::new(IN_FLIGHT_MAX);
+        let group = |servers: &Vec<Server>| {
+            Arc::new(Group::new(servers, &bootstrap, &options, &slots)) as Arc<dyn Upstream>
+        };
         Self { groups: groups.iter().map(group).collect(), slots: Some(Arc::clone(&slots)) }
     }
 
-    /// Groups of servers that do not filter; see [`of_servers`](Self::of_servers).
+    /// Groups of servers that do not filter, asked in the order written; see
+    /// [`of_servers`](Self::of_servers).
     #[must_use]
     pub fn plain(groups: Vec<Vec<ServerAddress>>, bootstrap: &[SocketAddr]) -> Self {
         let group = |servers: Vec<ServerAddress>| servers.into_iter().map(Server::from).collect();
         let groups: Vec<Vec<Server>> = groups.into_iter().map(group).collect();
-        Self::of_servers(&groups, bootstrap)
+        let options = Options { strategy: Strategy::Ordered, ..Options::default() };
+        Self::of_servers(&groups, bootstrap, options)
     }
 
     /// Groups in the order of their numbers: 0 the default, then the forward zones.
@@ -153,6 +211,6 @@ impl Upstreams {
     /// Questions in flight upstream, of at most [`IN_FLIGHT_MAX`].
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.slots.as_ref().map_or(0, |slots| IN_FLIGHT_MAX.saturating_sub(slots.available_permits()))
+        self.slots.as_ref().map_or(0, |slots| slots.taken())
     }
 }

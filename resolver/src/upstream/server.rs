@@ -2,7 +2,8 @@
 //!
 //! Many schools' providers run a resolver that filters illegal content, and count on its being asked.
 //! When it fails, a server that does not filter would answer what it would not have: so a group that
-//! begins with a filtering server never goes on to one of another class (design section 5, step 14).
+//! begins with a filtering server never goes on to one of another class (design section 5, step 14). For the
+//! same reason one that begins with an encrypted server never goes on to a plain one.
 
 use std::fmt;
 
@@ -53,38 +54,52 @@ impl From<ServerAddress> for Server {
 }
 
 /// The servers of a group that may be asked, in their order: after a filtering one, only filtering
-/// ones.
+/// ones; after an encrypted one, only encrypted ones. Whoever can keep us from reaching a server must
+/// not thereby choose a lesser one for us.
 #[must_use]
 pub fn askable(servers: &[Server]) -> Vec<&Server> {
-    let only_filtering = servers.first().is_some_and(Server::filters);
-    servers.iter().filter(|server| !only_filtering || server.filters()).collect()
+    servers.iter().filter(|server| lack(servers, server).is_none()).collect()
+}
+
+/// What a server lacks that the first of its group has.
+fn lack(servers: &[Server], server: &Server) -> Option<&'static str> {
+    let first = servers.first()?;
+    if first.filters() && !server.filters() {
+        Some("does not filter")
+    } else if first.address.carrier.is_encrypted() && !server.address.carrier.is_encrypted() {
+        Some("is not encrypted")
+    } else {
+        None
+    }
 }
 
 /// What a group's order means that its author may not have meant: one sentence for each surprise.
 #[must_use]
 pub fn surprises(servers: &[Server]) -> Vec<String> {
     let Some(first) = servers.first() else { return Vec::new() };
-    if first.filters() {
-        let never = servers.iter().filter(|server| !server.filters());
-        return never
-            .map(|server| {
-                format!(
-                    "upstream server {} is never asked: it does not filter, and {} before it does. Take it out, or give \
-                     it class = \"filtering\" if it filters too",
-                    server.address, first.address
-                )
-            })
-            .collect();
-    }
-    let late = servers.iter().find(|server| server.filters());
-    late.map(|server| {
+    let mut said: Vec<String> = servers
+        .iter()
+        .filter_map(|server| Some((server, lack(servers, server)?)))
+        .map(|(server, lack)| {
+            let way_out = if lack == "does not filter" {
+                "give it class = \"filtering\" if it filters too"
+            } else {
+                "write it with tls://, https:// or quic://"
+            };
+            format!(
+                "upstream server {} is never asked: it {lack}, and {} before it does. Take it out, or {way_out}",
+                server.address, first.address
+            )
+        })
+        .collect();
+    let late = servers.iter().find(|server| server.filters() && !first.filters());
+    said.extend(late.map(|server| {
         format!(
             "upstream server {} filters, but is only asked when {} fails: write the filtering one first",
             server.address, first.address
         )
-    })
-    .into_iter()
-    .collect()
+    }));
+    said
 }
 
 impl<'de> Deserialize<'de> for Server {
@@ -151,6 +166,12 @@ mod tests {
             (format!("{FILTERING}, {PLAIN}, {OTHER}"), Class::Filtering, "1 3"),
             (format!("{PLAIN}, {FILTERING}"), Class::Unfiltered, "3 1"),
             (String::new(), Class::Filtering, ""),
+            (
+                "\"tls://192.0.2.4\", \"udp://192.0.2.5\", \"quic://192.0.2.6\"".to_owned(),
+                Class::Unfiltered,
+                "4 6",
+            ),
+            ("\"udp://192.0.2.5\", \"tls://192.0.2.4\"".to_owned(), Class::Unfiltered, "5 4"),
         ] {
             let last: Vec<String> = asked(&list, group).iter().map(|s| s[s.len() - 1..].to_owned()).collect();
             assert_eq!(last.join(" "), expected, "{list} in a group that is {group:?}");
@@ -163,6 +184,10 @@ mod tests {
         assert!(
             said(&format!("{FILTERING}, {PLAIN}"))
                 .starts_with("upstream server udp://192.0.2.3 is never asked")
+        );
+        assert!(
+            said("\"tls://192.0.2.4\", \"udp://192.0.2.5\"")
+                .starts_with("upstream server udp://192.0.2.5 is never asked: it is not encrypted")
         );
         assert!(said(&format!("{PLAIN}, {FILTERING}")).contains("192.0.2.1 filters, but is only asked when"));
         assert_eq!(said(&format!("{PLAIN}, {OTHER}")) + &said(FILTERING) + &said(""), "");

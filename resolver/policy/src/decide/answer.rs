@@ -4,13 +4,15 @@
 //! only where the deciding thing covers everything below, and this policy opens nothing there.
 
 use blocklists::category::CategorySet;
+use blocklists::index::{EntryAction, Listing};
 
-use super::Case;
+use super::{Case, words};
 use crate::decision::{
     BLOCK_TTL_SECONDS, BlockStyle, Decision, REWRITE_TTL_SECONDS, Reason, ReasonId, SOON_TTL_SECONDS, Target,
     Verdict, Waiver,
 };
 use crate::names::Fact;
+use crate::trace::Tracer;
 use crate::verb::Verb;
 
 impl Case<'_> {
@@ -23,7 +25,17 @@ impl Case<'_> {
     /// The name is blocked. `covers_below`: so is everything below; `opens` says which facts about
     /// names below would be answered all the same.
     pub(crate) fn block(&self, reason: Reason, covers_below: bool, opens: impl Fn(Fact) -> bool) -> Decision {
-        let style = match self.policy.block_answer {
+        self.block_in(self.policy.block_answer, reason, covers_below, opens)
+    }
+
+    fn block_in(
+        &self,
+        style: BlockStyle,
+        reason: Reason,
+        covers_below: bool,
+        opens: impl Fn(Fact) -> bool,
+    ) -> Decision {
+        let style = match style {
             BlockStyle::Nxdomain if !covers_below || self.opened_below(opens) => BlockStyle::NoData,
             style => style,
         };
@@ -32,6 +44,79 @@ impl Case<'_> {
             _ => BLOCK_TTL_SECONDS,
         };
         self.blocked(style, reason, seconds)
+    }
+
+    /// The name is blocked by a category: whether was decided by the policy, how is said by the entry
+    /// where it says anything.
+    pub(crate) fn block_by<T: Tracer>(
+        &self,
+        reason: Reason,
+        covers_below: bool,
+        opens: impl Fn(Fact) -> bool,
+        trace: &mut T,
+    ) -> Decision {
+        let Some(category) = reason.category else { return self.block(reason, covers_below, opens) };
+        let wanted = self.wanted(category);
+        let style = wanted.and_then(|number| self.style_of(number, &reason));
+        if wanted.is_some() {
+            trace.step(10, "how it is answered", || words::action(style));
+        }
+        self.block_in(style.unwrap_or(self.policy.block_answer), reason, covers_below, opens)
+    }
+
+    /// How the entries that put the name, or the client, in a category want it answered.
+    fn wanted(&self, category: u16) -> Option<u16> {
+        let index = &self.snapshot.index;
+        let by_client = self.client.is_something().then(|| index.address_action(self.client, true, category));
+        by_client.flatten().or_else(|| index.action_of(self.name, self.rtype, self.stream, category))
+    }
+
+    /// An action as an answer style; `None` is the policy's own. Nothing that a list says makes the
+    /// answer to what may never be had anything but a block.
+    pub(crate) fn style_of(&self, number: u16, reason: &Reason) -> Option<BlockStyle> {
+        let locked = reason.category.is_some_and(|category| self.snapshot.locked.contains(category));
+        let sealed = reason.verb == Some(Verb::Seal);
+        match self.snapshot.index.action(number)? {
+            EntryAction::NxDomain => Some(BlockStyle::Nxdomain),
+            EntryAction::NoData => Some(BlockStyle::NoData),
+            EntryAction::Drop if !locked => Some(BlockStyle::Drop),
+            EntryAction::TcpOnly if !locked && !sealed => Some(BlockStyle::TcpOnly),
+            EntryAction::Data(_) if !locked && !sealed => Some(BlockStyle::Data(number)),
+            _ => None,
+        }
+    }
+
+    /// Adds what lists say of the client to what they say of the name.
+    pub(super) fn add_client(&mut self, client: Listing) {
+        let closed = self.snapshot.locked.union(&self.verbs.sealed);
+        let listed = self.snapshot.index.client_categories(client);
+        let listed = self.asked_so(&listed, client, true, &closed);
+        self.client = client;
+        self.found.here = self.found.here.union(&listed);
+        self.found.below = self.found.below.union(&listed);
+        self.listed = !self.found.here.is_empty();
+    }
+
+    /// Categories of an address without those whose entries have no say over TCP, if it is that. What
+    /// is `closed` stays.
+    pub(crate) fn asked_so(
+        &self,
+        categories: &CategorySet,
+        listing: Listing,
+        client: bool,
+        closed: &CategorySet,
+    ) -> CategorySet {
+        let index = &self.snapshot.index;
+        let mut left = *categories;
+        if self.stream && self.snapshot.has_tcp_only {
+            for category in categories.difference(closed).iter() {
+                let action = index.address_action(listing, client, category);
+                if action.and_then(|number| index.action(number)) == Some(&EntryAction::TcpOnly) {
+                    left.remove(category);
+                }
+            }
+        }
+        left
     }
 
     /// A name that does not exist for anybody, in no answer style but its own.

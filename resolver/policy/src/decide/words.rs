@@ -4,7 +4,7 @@ use blocklists::category::CategorySet;
 
 use super::Case;
 use crate::client::{Client, Standing};
-use crate::decision::{Decision, Target};
+use crate::decision::{BlockStyle, Decision, Target};
 use crate::school::policies::{Action, Policy};
 use crate::snapshot::Snapshot;
 
@@ -28,6 +28,10 @@ pub(super) fn client(snapshot: &Snapshot, client: &Client) -> String {
         text.push_str(&format!(", device {}", device.id));
     }
     text.push_str(&format!(": policy {policy}"));
+    let listed = snapshot.index.client_categories(client.listed);
+    if !listed.is_empty() {
+        text.push_str(&format!("; its address is on lists: {}", ids(snapshot, &listed)));
+    }
     let wish = client.device.and_then(|device| snapshot.identities.wish(device));
     if let Some(wish) = wish.filter(|&wish| wish != client.policy) {
         let wish = &snapshot.policy(wish).id;
@@ -91,6 +95,18 @@ pub(super) fn categories(case: &Case<'_>, left: &CategorySet) -> String {
             )
         }
     }
+}
+
+pub(super) fn action(style: Option<BlockStyle>) -> String {
+    let text = match style {
+        Some(BlockStyle::Nxdomain) => "the list's entry says: no such name",
+        Some(BlockStyle::NoData) => "the list's entry says: nothing of this type",
+        Some(BlockStyle::Drop) => "the list's entry says: no answer",
+        Some(BlockStyle::TcpOnly) => "the list's entry says: ask again over TCP",
+        Some(BlockStyle::Data(_)) => "the list's entry says: these records instead",
+        _ => "the list's entry says how, but this category is always answered as a block",
+    };
+    text.to_owned()
 }
 
 pub(super) fn default(policy: &Policy) -> String {

@@ -14,7 +14,7 @@ use blocklists::starter::starter_sources;
 
 use super::identities::{self, Numbers, number, numbered};
 use super::resolve::{self, Resolved};
-use super::{Approved, Declared, School, is_public_suffix};
+use super::{Approved, Declared, School, is_public_suffix, upkeep};
 use crate::calendar;
 use crate::compare;
 use crate::document::{Document, DocumentError, Text, WrittenSource, not_declared};
@@ -32,6 +32,7 @@ pub(super) fn school(
     let mut warnings = Vec::new();
     calendar::check(document)?;
     let mut sources = sources(document, base)?;
+    let upkeep = upkeep::all(document, &mut warnings)?;
     let categories = Categories::new(document, &sources, &mut warnings)?;
     for source in &mut sources {
         source.locked =
@@ -52,6 +53,8 @@ pub(super) fn school(
     let categories = categories.declared;
     let school = School {
         sources,
+        upkeep,
+        timezone: document.written.timezone.as_ref().map(|zone| zone.get_ref().clone()),
         categories,
         approved,
         essentials,
@@ -178,14 +181,14 @@ fn source_of(document: &Document, base: &Path, written: &WrittenSource) -> Resul
         }
         (Some(_), _) => {}
     }
+    if written.actions.is_some() && written.format != Format::Rpz {
+        return Err(wrong("has `actions`, which only rpz sources have: others do not say how to answer"));
+    }
     let location = match (&written.url, &written.path) {
         (Some(url), None) => Location::Url(checked_url(document, url)?),
         (None, Some(path)) => Location::Path(base.join(path.get_ref())),
         _ => return Err(wrong("needs either `url` or `path`")),
     };
-    if let Some(refresh) = &written.refresh {
-        check_refresh(document, refresh)?;
-    }
     let mut map = BTreeMap::new();
     for (folder, text) in &written.map {
         map.insert(folder.clone(), category_id(document, text)?);
@@ -200,27 +203,17 @@ fn source_of(document: &Document, base: &Path, written: &WrittenSource) -> Resul
         map,
         licence: written.licence.clone(),
         locked: false,
+        actions: written.actions.unwrap_or_default(),
     })
 }
 
-fn checked_url(document: &Document, url: &Text) -> Result<String, DocumentError> {
+pub(super) fn checked_url(document: &Document, url: &Text) -> Result<String, DocumentError> {
     let text = url.get_ref();
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     match rest {
         Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.clone()),
         _ => Err(document
             .error(url, format!("`{text}` is not an address such as https://lists.example/gambling.txt"))),
-    }
-}
-
-fn check_refresh(document: &Document, refresh: &Text) -> Result<(), DocumentError> {
-    let text = refresh.get_ref();
-    let number = text.strip_suffix(['m', 'h', 'd']).and_then(|number| number.parse::<u32>().ok());
-    match number {
-        Some(number) if number > 0 => Ok(()),
-        _ => {
-            Err(document.error(refresh, format!("`{text}` is not a time such as \"30m\", \"24h\" or \"7d\"")))
-        }
     }
 }
 

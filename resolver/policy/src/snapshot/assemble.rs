@@ -16,6 +16,8 @@ use crate::school::policies::{Action, Policy};
 use crate::verb::Verb;
 use crate::{canary, core_names, local_names, must_open};
 
+/// Warnings are about what people type: addresses of names.
+const RTYPE_A: u16 = 1;
 /// The category of search engines that have no safe variant.
 const UNSAFE_SEARCH: &str = "unsafe-search";
 
@@ -44,6 +46,7 @@ impl Snapshot {
             policy_ids: school.policies.iter().map(|policy| policy.id.clone()).collect(),
             fallback: Verbs::blocking(),
             revision: world.revision,
+            has_tcp_only: index.has_tcp_only(),
             index,
             school,
             names,
@@ -92,7 +95,7 @@ impl Snapshot {
     }
 
     fn overridden(&self, covered: &Covered, sealed: &CategorySet, what: &str) -> Option<String> {
-        let here = self.index.find(covered.name.as_ref()).here;
+        let here = self.index.find(covered.name.as_ref(), RTYPE_A).here;
         if here.intersects(&self.locked) {
             return Some(format!("{what} has no effect: the name is in a locked category"));
         }
@@ -192,7 +195,7 @@ fn names(school: &School, world: &World, safe_search: &SafeSearch) -> Names {
     names
 }
 
-fn forward_of(names: &Names, name: blocklists::name::NameRef<'_>) -> u16 {
+pub(super) fn forward_of(names: &Names, name: blocklists::name::NameRef<'_>) -> u16 {
     let mut group = 0;
     names.facts(name, u16::MAX, |fact| {
         if let Fact::Forward(known) = fact {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use policy::{Hop, Inspection, Snapshot, World};
+use policy::{Hop, Inspection, Question, Snapshot, World};
 
 use crate::stage::{client, decide, list, name, snapshot, told};
 
@@ -33,7 +33,8 @@ fn stage() -> Snapshot {
 fn through(snapshot: &Snapshot, asked: &str, hop: Hop<'_>) -> String {
     let client = client(snapshot, "10.1.1.1");
     let first = decide(snapshot, "10.1.1.1", asked);
-    match snapshot.inspect(&client, &first, name(asked).as_ref(), hop) {
+    let asked = name(asked);
+    match snapshot.inspect(&client, &first, &Question { name: asked.as_ref(), rtype: 1 }, hop) {
         Inspection::Pass => "pass".to_owned(),
         Inspection::Strip => "strip".to_owned(),
         Inspection::Block(decision) => told(snapshot, &decision),
@@ -122,8 +123,9 @@ fn the_reply_does_not_tell_sealed_and_locked_categories() {
     let first = decide(&snapshot, "10.1.1.1", "www.example.org");
     for (target, tells) in [("sealed.example", false), ("locked.example", false), ("ads.example", true)] {
         let target = name(target);
-        let hop =
-            snapshot.inspect(&client, &first, name("www.example.org").as_ref(), Hop::Target(target.as_ref()));
+        let asked = name("www.example.org");
+        let question = Question { name: asked.as_ref(), rtype: 1 };
+        let hop = snapshot.inspect(&client, &first, &question, Hop::Target(target.as_ref()));
         let Inspection::Block(decision) = hop else { panic!("{target} is blocked") };
         assert_eq!(decision.reason.tells_category(), tells, "{target}");
     }

@@ -31,7 +31,15 @@ fn lost(snapshot: &Snapshot, names: &[Name]) -> Vec<String> {
     let mut lost = Vec::new();
     for id in PRESETS {
         let policy = snapshot.school().policy_number(id).unwrap();
-        let client = Client { network: None, group: None, device: None, policy, standing: Standing::Known };
+        let client = Client {
+            network: None,
+            group: None,
+            device: None,
+            policy,
+            standing: Standing::Known,
+            listed: blocklists::index::Listing::NOTHING,
+            stream: false,
+        };
         for asked in names {
             let decision = snapshot.decide(&client, &Question { name: asked.as_ref(), rtype: 1 });
             let is_closed = matches!(decision.verdict, Verdict::Block(_) | Verdict::Refuse);
@@ -176,7 +184,15 @@ fn a_walled_garden_may_be_opened_to_the_list_that_comes_with_the_program() {
     let snapshot = Snapshot::build(&school, &World::default(), index(&school, &[]));
     let verdict = |preset: &str, asked: &str| {
         let policy = school.policy_number(preset).unwrap();
-        let client = Client { network: None, group: None, device: None, policy, standing: Standing::Known };
+        let client = Client {
+            network: None,
+            group: None,
+            device: None,
+            policy,
+            standing: Standing::Known,
+            listed: blocklists::index::Listing::NOTHING,
+            stream: false,
+        };
         let decision = snapshot.decide(&client, &Question { name: name(asked).as_ref(), rtype: 1 });
         (matches!(decision.verdict, Verdict::Allow), decision.reason.id)
     };

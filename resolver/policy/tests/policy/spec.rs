@@ -75,7 +75,8 @@ fn no_answer_leads_to_a_locked_name(snapshot: &Snapshot, source: &str, decided: 
     let client = client(snapshot, source);
     for (asked, first) in decided.iter().filter(|(_, first)| !matches!(first.verdict, Verdict::Block(_))) {
         for (target, direct) in decided {
-            let hop = snapshot.inspect(&client, first, asked.as_ref(), Hop::Target(target.as_ref()));
+            let question = Question { name: asked.as_ref(), rtype: 1 };
+            let hop = snapshot.inspect(&client, first, &question, Hop::Target(target.as_ref()));
             if !matches!(hop, Inspection::Pass) {
                 continue;
             }

@@ -2,15 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic names the line that failed")]
 
+mod fetched;
+mod proved;
+mod provider;
+mod rolled_back;
+mod scheduled;
+mod secured;
+mod waiting;
+
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use blocklists::category::CategoryId;
 use blocklists::name::Name;
-use blocklists::source::{Format, Location, Source, Trust};
-use blocklists_update::{Lists, LoadedFrom, Outcome, SourceStatus, State, is_compiled_from};
+use blocklists::source::{Actions, Format, Location, Source, Trust};
+use blocklists::upkeep::Upkeep;
+use blocklists_update::{
+    Access, Bounds, Job, Lists, LoadedFrom, Outcome, Promotion, SourceStatus, State, Take, is_compiled_from,
+};
+use provider::{Offer, Provider};
 use tempfile::TempDir;
 
 /// A box with a lists directory and a folder of list files beside it.
@@ -44,9 +55,23 @@ impl School {
         self.lists.update(sources, false, &mut |_| {}).unwrap()
     }
 
+    /// An update as an order says.
+    fn run(&self, order: &Order, sources: &[Source]) -> Outcome {
+        let job = Job {
+            sources,
+            upkeep: &order.upkeep,
+            access: &order.access,
+            take: order.take,
+            promotion: order.promotion.clone(),
+            forget_rollback: order.forget_rollback,
+            lessons: None,
+        };
+        self.lists.run(&job, &mut |_| {}).unwrap()
+    }
+
     fn lists(&self, name: &str) -> bool {
         let (index, _) = self.lists.load_best().unwrap();
-        !index.find(Name::parse(name).unwrap().as_ref()).here.is_empty()
+        !index.find(Name::parse(name).unwrap().as_ref(), 1).here.is_empty()
     }
 
     fn item(&self, id: &str) -> SourceStatus {
@@ -62,6 +87,55 @@ impl School {
     }
 }
 
+/// How an update is to go; providers have little time.
+struct Order {
+    upkeep: BTreeMap<String, Upkeep>,
+    access: Access,
+    take: Take,
+    promotion: Promotion,
+    forget_rollback: bool,
+}
+
+impl Order {
+    fn new() -> Self {
+        let bounds = Bounds {
+            silence: Duration::from_millis(500),
+            rate_window: Duration::from_millis(300),
+            wire_bytes: 100_000,
+            content_bytes: 1_000_000,
+            ..Bounds::default()
+        };
+        Self {
+            upkeep: BTreeMap::new(),
+            access: Access { bounds, ..Access::default() },
+            take: Take::All,
+            promotion: Promotion::AtOnce,
+            forget_rollback: false,
+        }
+    }
+
+    /// With one source kept in a special way.
+    fn keeps(mut self, id: &str, upkeep: Upkeep) -> Self {
+        self.upkeep.insert(id.to_owned(), upkeep);
+        self
+    }
+
+    /// As the server does it: only what is due, and lessons come first.
+    fn waits(self) -> Self {
+        let zone = jiff::tz::TimeZone::UTC;
+        Self { promotion: Promotion::At { time: jiff::civil::time(5, 0, 0, 0), zone }, ..self }
+    }
+
+    fn due(self) -> Self {
+        Self { take: Take::Due, ..self }
+    }
+}
+
+/// So many names of a kind, one a line.
+fn names(kind: &str, count: usize) -> String {
+    (0..count).map(|number| format!("{kind}{number}.example\n")).collect()
+}
+
 fn source(id: &str, category: &str, location: Location) -> Source {
     Source {
         id: id.to_owned(),
@@ -73,33 +147,8 @@ fn source(id: &str, category: &str, location: Location) -> Source {
         map: BTreeMap::new(),
         licence: None,
         locked: false,
+        actions: Actions::Entry,
     }
-}
-
-/// Answers one connection with each of these HTTP answers, then is gone.
-fn server(answers: Vec<String>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/list.txt", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for answer in answers {
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut request = Vec::new();
-            while !request.ends_with(b"\r\n\r\n") {
-                let mut byte = [0];
-                stream.read_exact(&mut byte).unwrap();
-                request.push(byte[0]);
-            }
-            stream.write_all(answer.as_bytes()).unwrap();
-        }
-    });
-    url
-}
-
-fn answer(status: &str, kind: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )
 }
 
 #[test]
@@ -221,34 +270,6 @@ fn a_list_half_understood_is_better_than_nothing_and_says_so() {
     let item = school.item("bets");
     assert_eq!((item.state, item.entries, item.rejected_lines), (State::Ok, 1, 1));
     assert!(item.error.is_some_and(|error| error.contains("understood")) && item.samples.len() == 1);
-}
-
-#[test]
-fn a_fetched_list_and_all_that_a_server_can_do_wrong() {
-    let school = School::new();
-    let list = answer("200 OK", "text/plain", "bet.example\n");
-    let page = answer("200 OK", "text/html; charset=utf-8", "bet.example\n");
-    let gone = answer("404 Not Found", "text/plain", "gone\n");
-    let cut = list.replace("Content-Length: 12", "Content-Length: 99");
-    let around =
-        "HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned();
-    let mut answers = vec![list, page, gone, cut];
-    answers.extend(std::iter::repeat_n(around, 6));
-    let sources = [source("bets", "gambling", Location::Url(server(answers)))];
-
-    assert!(school.update(&sources).refused.is_empty() && school.lists("bet.example"));
-    // A web page, an error, half a list, redirects without end, no server at all.
-    for why in ["web page", "404", "", "redirects", ""] {
-        let outcome = school.update(&sources);
-        assert!(outcome.unchanged && outcome.refused[0].1.contains(why), "{why}: {outcome:?}");
-        let state = if why == "web page" { State::Refused } else { State::Stale };
-        assert_eq!(school.item("bets").state, state, "{why}");
-        assert!(school.lists("bet.example"));
-    }
-    assert!(
-        school.lists.update(&sources, true, &mut |_| {}).unwrap().refused.is_empty(),
-        "nothing is fetched"
-    );
 }
 
 #[test]
