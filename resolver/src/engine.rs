@@ -280,9 +280,9 @@ impl Engine {
         if is_dropped(&decision) { Fast::Drop } else { Fast::Reply(path) }
     }
 
-    /// Answers a query that [`fast`](Self::fast) left, when there is no room to wait for anybody: SERVFAIL
-    /// at once is better than silence, as the client can go to another resolver or try again. What
-    /// the cache has past its time belongs before that.
+    /// Answers a query that [`fast`](Self::fast) left, when there is no room to wait for anybody: what the
+    /// cache has past its time, else SERVFAIL. That at once is better than silence, as the client can go
+    /// to another resolver or try again.
     pub fn stale_or_fail(
         &self,
         packet: &[u8],
@@ -294,9 +294,15 @@ impl Engine {
     ) -> Fast {
         let mut buffer = NameBuffer::default();
         let Ok(case) = self.open(packet, peer, live, &mut buffer, out) else { return Fast::Drop };
-        let decision = case.fail(ede::NETWORK_ERROR, out);
-        self.record(&case, &case.event(peer, &decision, Path::Fast, out), now, recorder);
-        Fast::Reply(Path::Fast)
+        let local = case.decision.verdict == Verdict::Local;
+        let (decision, path) = match self.cache.look(case.key(), now) {
+            Ok(Look::Old(old) | Look::Failing(_, Some(old))) if !local => {
+                (self.stand_in(&case, &old, now, out), Path::Cache)
+            }
+            _ => (case.fail(ede::NETWORK_ERROR, out), Path::Fast),
+        };
+        self.record(&case, &case.event(peer, &decision, path, out), now, recorder);
+        if is_dropped(&decision) { Fast::Drop } else { Fast::Reply(path) }
     }
 
     /// Answers any packet, waiting for others where it has to; `None` when no reply is due. Needs a

@@ -303,3 +303,26 @@ async fn a_popular_answer_is_renewed_before_its_time_is_over() {
     assert_eq!(script.asked(), 1);
     renewing.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_old_answer_stands_in_when_there_is_no_room_to_wait() {
+    let engine = engine(&Script::held());
+    kept(&engine, "a.example", 10, 100);
+    let (live, mut recorder, mut out) = (engine.live(), engine.recorder(), Vec::new());
+    let mut said = |question: &str| {
+        let ask = ask(question, A);
+        let at = Tick::now();
+        let done = engine.stale_or_fail(&ask.packet(), &ask.peer(), &live, at, &mut recorder, &mut out);
+        let seen = crate::fixtures::Seen::read(&out);
+        (done, seen.rcode.clone(), seen.data(), seen.ede)
+    };
+    let old = (
+        Fast::Reply(Path::Cache),
+        "NoError".to_owned(),
+        vec!["A 192.0.2.9".to_owned()],
+        vec!["3".to_owned()],
+    );
+    assert_eq!(said("a.example"), old);
+    let none = (Fast::Reply(Path::Fast), "ServFail".to_owned(), vec![], vec!["23".to_owned()]);
+    assert_eq!(said("b.example"), none);
+}

@@ -16,6 +16,9 @@ use nix::sys::socket::{setsockopt, sockopt};
 const SOURCE_V4: (u32, u32) = (12, 1);
 const SOURCE_V6: (u32, u32) = (8, 4);
 
+/// Shifts and factors of the mixing.
+const MIX: [(u32, u32); 2] = [(16, 0x85eb_ca6b), (13, 0xc2b2_ae35)];
+
 /// Spreads clients over the sockets of the reuse-port group of `one`: `count` of them, in the order
 /// in which they were bound.
 ///
@@ -24,33 +27,34 @@ const SOURCE_V6: (u32, u32) = (8, 4);
 pub(super) fn by_source(one: &impl AsFd, address: SocketAddr, count: usize) -> io::Result<()> {
     let mut key = [0; 4];
     getrandom::fill(&mut key).map_err(io::Error::from)?;
-    let mut program = program(address.is_ipv6(), u32::from_ne_bytes(key) | 1, count);
+    let mut program = program(address.is_ipv6(), u32::from_ne_bytes(key), count);
     let filter =
         libc::sock_fprog { len: u16::try_from(program.len()).unwrap_or(0), filter: program.as_mut_ptr() };
     setsockopt(one, sockopt::AttachReusePortCbpf, &filter)?;
     Ok(())
 }
 
-/// For each word of the address: hash = (hash ^ word) * key, and the high half folded down; at last
-/// the remainder by the number of sockets.
+/// For each word of the address: hash = mix(hash ^ word), with the key for the first hash; at last the
+/// remainder by the number of sockets. The mixing is that at the end of `MurmurHash3`: neighbours in a VLAN
+/// differ in a few low bits, and a random multiplier alone can leave half of the sockets empty.
 fn program(ipv6: bool, key: u32, count: usize) -> Vec<libc::sock_filter> {
     let (start, words) = if ipv6 { SOURCE_V6 } else { SOURCE_V4 };
     let step =
         |code: u32, k: u32| libc::sock_filter { code: u16::try_from(code).unwrap_or(0), jt: 0, jf: 0, k };
     let alu = |operation: u32, k: u32| step(libc::BPF_ALU | operation | libc::BPF_K, k);
+    let keep = || step(libc::BPF_MISC | libc::BPF_TAX, 0);
+    let with_kept = || step(libc::BPF_ALU | libc::BPF_XOR | libc::BPF_X, 0);
+    let fold = |bits: u32| [keep(), alu(libc::BPF_RSH, bits), with_kept()];
     let mut steps = vec![step(libc::BPF_LD | libc::BPF_IMM, key)];
     for word in 0..words {
         // The packet begins behind the UDP header here; the IP header is reached from its own mark.
         let source = (libc::SKF_NET_OFF.cast_unsigned()).wrapping_add(start + 4 * word);
-        steps.extend([
-            step(libc::BPF_MISC | libc::BPF_TAX, 0),
-            step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, source),
-            step(libc::BPF_ALU | libc::BPF_XOR | libc::BPF_X, 0),
-            alu(libc::BPF_MUL, key),
-            step(libc::BPF_MISC | libc::BPF_TAX, 0),
-            alu(libc::BPF_RSH, 16),
-            step(libc::BPF_ALU | libc::BPF_XOR | libc::BPF_X, 0),
-        ]);
+        steps.extend([keep(), step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, source), with_kept()]);
+        for (bits, factor) in MIX {
+            steps.extend(fold(bits));
+            steps.push(alu(libc::BPF_MUL, factor));
+        }
+        steps.extend(fold(16));
     }
     let count = u32::try_from(count).unwrap_or(u32::MAX).max(1);
     steps.push(alu(libc::BPF_MOD, count));
@@ -98,9 +102,9 @@ mod tests {
     #[test]
     fn every_socket_of_both_families_can_be_chosen() {
         // The program, worked out by hand for each step that it has.
-        let chosen = |ipv6: bool, words: &[u32]| {
+        let chosen = |ipv6: bool, key: u32, words: &[u32]| {
             let (mut a, mut x, mut word) = (0_u32, 0_u32, words.iter());
-            for step in program(ipv6, 0x9e37_79b1, 16) {
+            for step in program(ipv6, key, 16) {
                 match u32::from(step.code) {
                     code if code == libc::BPF_LD | libc::BPF_IMM => a = step.k,
                     code if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS => a = *word.next().unwrap(),
@@ -115,9 +119,12 @@ mod tests {
             assert!(word.next().is_none(), "every word of the address counts");
             a
         };
-        // A VLAN's hosts differ in the last octets alone.
-        let v4: BTreeSet<u32> = (1..=254).map(|host| chosen(false, &[0x0a14_0000 + host])).collect();
-        let v6: BTreeSet<u32> = (1..=254).map(|host| chosen(true, &[0x2001_0db8, 0, 0, host])).collect();
-        assert_eq!((v4.len(), v6.len()), (16, 16));
+        // A VLAN's hosts differ in the last octets alone, whatever the key of the day.
+        for key in (0..500_u32).map(|number| number.wrapping_mul(0x9e37_79b1)) {
+            let v4: BTreeSet<u32> = (1..=64).map(|host| chosen(false, key, &[0x0a14_0000 + host])).collect();
+            let v6: BTreeSet<u32> =
+                (1..=64).map(|host| chosen(true, key, &[0x2001_0db8, 0, 0, host])).collect();
+            assert!(v4.len() >= 10 && v6.len() >= 10, "{key:#x}: {} and {} of 16", v4.len(), v6.len());
+        }
     }
 }
