@@ -90,11 +90,9 @@ fn a_list_does_not_take_away_overnight_what_a_class_works_with() {
 fn nothing_is_claimed_of_illegal_content_and_nothing_of_it_is_shown() {
     let school = plan().lay_out();
     update(&school);
-    school.edit(
-        "lists/illegal+csam.core.domains",
-        "locked.example\n",
-        "locked.example\nworse.example\nhalf a line\n",
-    );
+    let more: String = (0..10).map(|number| format!("bad{number}.example\n")).collect();
+    let text = format!("locked.example\nworse.example\nhalf a line\n{more}");
+    school.edit("lists/illegal+csam.core.domains", "locked.example\n", &text);
     update(&school);
     let feeds = status(&school)["locked_feeds"].clone();
     let light = |category: &str| {
