@@ -64,6 +64,7 @@ impl School {
             take: order.take,
             promotion: order.promotion.clone(),
             forget_rollback: order.forget_rollback,
+            lessons: None,
         };
         self.lists.run(&job, &mut |_| {}).unwrap()
     }
