@@ -4,6 +4,7 @@
 //! bytes of a list never meet the process that answers DNS.
 
 mod accept;
+mod changes;
 pub(super) mod lessons;
 mod rollback;
 mod status;
@@ -27,6 +28,11 @@ pub enum Command {
         after_help = "Examples:\n  schoolgate lists update          # everything, in force at once\n  schoolgate lists update --due --wait   # what the server does by itself"
     )]
     Update(update::Arguments),
+    /// Shows what each update brought and took
+    #[command(
+        after_help = "Examples:\n  schoolgate lists changes\n  schoolgate lists changes --since 2026-09-01 --source county --names"
+    )]
+    Changes(changes::Arguments),
     /// Goes back to the index before the one in force
     ///
     /// What is taken back is not taken up again by the next update.
@@ -60,6 +66,7 @@ pub fn run(config: &Config, command: &Command) -> Outcome {
     match command {
         Command::Update(arguments) => update::run(config, arguments),
         Command::Accept(arguments) => accept::run(config, arguments),
+        Command::Changes(arguments) => changes::run(config, arguments),
         Command::Rollback { json } => rollback::run(config, *json),
         Command::Status(arguments) => status::run(config, arguments),
         Command::Verify { json } => verify::run(config, *json),

@@ -3,7 +3,7 @@
 use crate::actors::Exit;
 use crate::scene::{plan, scene};
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 17] = [
     &[],
     &["serve"],
     &["check-config"],
@@ -13,6 +13,7 @@ const COMMANDS: [&[&str]; 16] = [
     &["lists", "update"],
     &["lists", "status"],
     &["lists", "accept"],
+    &["lists", "changes"],
     &["lists", "verify"],
     &["token"],
     &["token", "new"],

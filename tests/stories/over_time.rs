@@ -48,6 +48,12 @@ fn a_parent_asks_what_was_blocked_before_the_list_changed() {
         assert!(then.out.contains(part), "{part} in:\n{}", then.out);
     }
     assert_eq!(ask("raffle.example", &[]).code, Some(3));
+    let changes = school.run(&["lists", "changes", "--names", "--since", &before]).out;
+    for part in
+        ["gambling-normal-domains", "+1 -1", "-gambling ||poker.example", "+gambling ||raffle.example"]
+    {
+        assert!(changes.contains(part), "{part} in:\n{changes}");
+    }
     assert_eq!(ask("raffle.example", &["--as-of", &before]).code, Some(0));
     let too_early = ask("poker.example", &["--as-of", "2001-01-01"]);
     assert_eq!(too_early.code, Some(1));
@@ -90,11 +96,9 @@ fn a_list_does_not_take_away_overnight_what_a_class_works_with() {
 fn nothing_is_claimed_of_illegal_content_and_nothing_of_it_is_shown() {
     let school = plan().lay_out();
     update(&school);
-    school.edit(
-        "lists/illegal+csam.core.domains",
-        "locked.example\n",
-        "locked.example\nworse.example\nhalf a line\n",
-    );
+    let more: String = (0..10).map(|number| format!("bad{number}.example\n")).collect();
+    let text = format!("locked.example\nworse.example\nhalf a line\n{more}");
+    school.edit("lists/illegal+csam.core.domains", "locked.example\n", &text);
     update(&school);
     let feeds = status(&school)["locked_feeds"].clone();
     let light = |category: &str| {
@@ -116,6 +120,7 @@ fn nothing_is_claimed_of_illegal_content_and_nothing_of_it_is_shown() {
         ),
         school.run(&["lists", "status"]).out,
         school.run(&["lists", "status", "--json"]).out,
+        school.run(&["lists", "changes", "--names", "--json"]).out,
         school.run(&["lists", "status", "--coverage", "--json"]).out,
     ];
     for text in &texts {

@@ -19,9 +19,8 @@ use blocklists::source::{Format, Source, Span, Trust};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::UpdateError;
 use crate::error::disk;
-use crate::files;
+use crate::{Lists, UpdateError, files};
 pub(crate) use file::{Line, Sign, Writer, hashed};
 
 /// Days kept: 13 months, so that the annual review sees a whole year.
@@ -93,8 +92,39 @@ impl Was {
 
 /// The journal of one lists directory.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     dir: PathBuf,
+}
+
+/// A page of the journal, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Page {
+    /// The source.
+    pub source: String,
+    /// When.
+    pub at: Timestamp,
+    /// Entries that it gained.
+    pub added: u64,
+    /// Entries that it lost.
+    pub removed: u64,
+    /// The first that it gained or lost, as many as were wanted: `+gambling ||bets.example`. None of a
+    /// locked category.
+    pub entries: Vec<String>,
+    /// Why nothing is known of it, when it is damaged.
+    pub error: Option<String>,
+}
+
+impl Lists {
+    /// What every update since a moment did to a source (to all of them, when none is given), oldest
+    /// first, with as many of the entries as are wanted.
+    #[must_use]
+    pub fn changes(&self, since: Timestamp, source: Option<&str>, entries_max: usize) -> Vec<Page> {
+        let wanted = source.map(crate::copies::file_name);
+        let places = Journal::of(self.root()).places().into_iter();
+        let places = places
+            .filter(|place| place.at >= since && wanted.as_ref().is_none_or(|wanted| *wanted == place.id));
+        places.map(|place| place.page(entries_max)).collect()
+    }
 }
 
 /// A file of the journal, by its name alone.
@@ -121,13 +151,6 @@ impl Journal {
         let mut places: Vec<Place> = entries.filter_map(|entry| Place::of(&entry.path())).collect();
         places.sort();
         places
-    }
-
-    /// What every update since a moment did, oldest first; files that cannot be read are left out.
-    #[must_use]
-    pub fn steps(&self, since: Timestamp) -> Vec<Step> {
-        let places = self.places().into_iter().filter(|place| place.at >= since);
-        places.filter_map(|place| file::head(&place.path).ok()).collect()
     }
 
     /// A new file for a step, not there until it is finished.
@@ -179,6 +202,29 @@ impl Place {
         let at = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", at).ok()?;
         let at = at.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
         Some(Self { at, number: number.parse().ok()?, id: id.to_owned(), path: path.to_owned() })
+    }
+
+    fn page(&self, entries_max: usize) -> Page {
+        let mut entries = Vec::new();
+        let read = match entries_max {
+            0 => self.head(),
+            _ => self.read(&mut |line| {
+                if entries.len() < entries_max && !line.entry.starts_with('#') {
+                    let sign = if line.sign == Sign::Added { '+' } else { '-' };
+                    entries.push(format!("{sign}{} {}", line.category, line.entry));
+                }
+            }),
+        };
+        let (at, id) = (self.at, self.id.clone());
+        match read {
+            Ok(step) => {
+                Page { source: step.id, at, added: step.added, removed: step.removed, entries, error: None }
+            }
+            Err(error) => {
+                let error = Some(format!("the page is damaged: {error}"));
+                Page { source: id, at, added: 0, removed: 0, entries: Vec::new(), error }
+            }
+        }
     }
 
     /// The step in it.

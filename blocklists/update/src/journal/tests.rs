@@ -25,9 +25,14 @@ fn pages_stand_in_their_order_even_within_one_second() {
         journal.write(&step(id, at)).unwrap().finish().unwrap();
     }
     std::fs::write(dir.path().join("journal/notes.txt"), "not ours").unwrap();
-    let steps = journal.steps(Timestamp::UNIX_EPOCH);
-    assert_eq!(steps.iter().map(|step| step.id.as_str()).collect::<Vec<_>>(), ["b", "a/ä", "b", "b"]);
-    assert_eq!(journal.steps("2026-09-02T04:00:00Z".parse().unwrap()).len(), 3);
+    let lists = Lists::open(dir.path()).unwrap();
+    let changes = |since: &str, source| {
+        let pages = lists.changes(since.parse().unwrap(), source, 0);
+        pages.into_iter().map(|page| page.source).collect::<Vec<_>>()
+    };
+    assert_eq!(changes("2001-01-01T00:00:00Z", None), ["b", "a/ä", "b", "b"]);
+    assert_eq!(changes("2026-09-02T04:00:00Z", None).len(), 3);
+    assert_eq!(changes("2001-01-01T00:00:00Z", Some("a/ä")), ["a/ä"]);
 }
 
 #[test]
