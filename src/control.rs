@@ -49,7 +49,7 @@ pub struct Control {
     /// The box around the policy.
     world: World,
     /// An index that turned out to be damaged, so that it is not read again four times a second.
-    damaged: Option<String>,
+    damaged: Option<(String, Option<String>)>,
     /// Who changed what; `None` until the loop runs.
     record: Option<Record>,
     /// Keeps the lists fresh.
@@ -212,19 +212,23 @@ impl Control {
     /// Swaps in the index that `current` names, when it is another one.
     fn take_up_new_index(&mut self) {
         let Some(current) = self.lists.current() else { return };
-        if current == self.engine.snapshot().index().id() || self.damaged.as_ref() == Some(&current) {
+        let named = (current, self.lists.current_overlay());
+        let live = self.engine.snapshot();
+        let in_force = (live.index().id(), live.index().overlay_id());
+        if (named.0.as_str(), named.1.as_deref()) == in_force || self.damaged.as_ref() == Some(&named) {
             return;
         }
-        match Index::load(&self.config.data.join("lists").join(format!("{current}.idx"))) {
+        let Some(loaded) = self.lists.load_current() else { return };
+        match loaded {
             Ok(index) => {
                 let names = format!("{} listed names", index.entries());
                 tracing::info!("new index in force: {names}");
-                self.note("schoolgate", "lists.promoted", current, names);
+                self.note("schoolgate", "lists.promoted", named.0, names);
                 self.publish(Arc::new(index));
             }
             Err(error) => {
                 tracing::error!("the new index is not used, the one before stays in force: {error}");
-                self.damaged = Some(current);
+                self.damaged = Some(named);
             }
         }
     }

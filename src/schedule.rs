@@ -50,6 +50,7 @@ impl Schedule {
             school.sources(),
             school.upkeep(),
             &promotion,
+            school.corrections(),
             Timestamp::now(),
         );
         if std::mem::take(&mut self.has_ended) && is_due {

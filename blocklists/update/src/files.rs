@@ -60,8 +60,17 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), UpdateError> {
 /// What `current` or `previous` names in its first line; `None` when there is none, or it is damaged.
 /// (A second line of `current` is for the overlay.)
 pub(crate) fn pointer(path: &Path) -> Option<String> {
+    line(path, 0)
+}
+
+/// The overlay that `current` or `previous` names in its second line.
+pub(crate) fn overlay_pointer(path: &Path) -> Option<String> {
+    line(path, 1)
+}
+
+fn line(path: &Path, number: usize) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
-    let id = text.lines().next()?.trim();
+    let id = text.lines().nth(number)?.trim();
     (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_owned())
 }
 
@@ -80,7 +89,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Removes what neither the two indexes nor the names given need, and what was left unfinished.
+/// Removes what neither the two indexes (with their overlays) nor the names given need, and what was left unfinished.
 /// What cannot be removed stays: it takes room and does no harm.
 pub(crate) fn sweep(root: &Path, copies: &Path, kept: &[Index], last_good: &[&str]) {
     let is_copy_needed = |name: &str| {
@@ -90,7 +99,10 @@ pub(crate) fn sweep(root: &Path, copies: &Path, kept: &[Index], last_good: &[&st
     remove_unless(copies, is_copy_needed);
     remove_unless(root, |name| match name.strip_suffix(".idx") {
         Some(id) => kept.iter().any(|index| index.id() == id),
-        None => !name.starts_with(UNFINISHED),
+        None => match name.strip_suffix(".ovl") {
+            Some(id) => kept.iter().any(|index| index.overlay_id() == Some(id)),
+            None => !name.starts_with(UNFINISHED),
+        },
     });
 }
 

@@ -116,6 +116,7 @@ impl Lists {
             promotion,
             forget_rollback: false,
             lessons: None,
+            corrections: &[],
         };
         self.run(&job, progress)
     }
@@ -135,7 +136,33 @@ impl Lists {
         files::pointer(&self.file("current"))
     }
 
-    /// The index with this id.
+    /// The id of the overlay in force; `None` when there is nothing to correct.
+    #[must_use]
+    pub fn current_overlay(&self) -> Option<String> {
+        files::overlay_pointer(&self.file("current"))
+    }
+
+    /// The index that `current` or `previous` names, with its overlay.
+    ///
+    /// # Errors
+    /// [`IndexError`] when either is missing or damaged.
+    pub(crate) fn load_named(&self, pointer: &str) -> Option<Result<Index, IndexError>> {
+        let path = self.file(pointer);
+        let base = self.load(&files::pointer(&path)?);
+        let Some(overlay) = files::overlay_pointer(&path) else { return Some(base) };
+        Some(base.and_then(|base| base.load_overlay(&self.file(&format!("{overlay}.ovl")))))
+    }
+
+    /// The index in force with its overlay.
+    ///
+    /// # Errors
+    /// [`IndexError`] when either is missing or damaged; `None` when there is none yet.
+    #[must_use]
+    pub fn load_current(&self) -> Option<Result<Index, IndexError>> {
+        self.load_named("current")
+    }
+
+    /// The index with this id, without an overlay.
     ///
     /// # Errors
     /// [`IndexError`] when it is missing or damaged.
@@ -146,7 +173,14 @@ impl Lists {
     /// The index in force, or the one before when that is damaged.
     #[must_use]
     pub fn load_best(&self) -> Option<(Index, LoadedFrom)> {
-        let load = |pointer: &str| self.load(&files::pointer(&self.file(pointer))?).ok();
+        let load = |pointer: &str| match self.load_named(pointer)? {
+            Ok(index) => Some(index),
+            // Without its corrections the index is still better than an older one.
+            Err(error) => {
+                tracing::warn!("{pointer}: {error}");
+                self.load(&files::pointer(&self.file(pointer))?).ok()
+            }
+        };
         let current = load("current").map(|index| (index, LoadedFrom::Current));
         current.or_else(|| load("previous").map(|index| (index, LoadedFrom::Previous)))
     }
@@ -174,6 +208,11 @@ impl Lists {
             };
             let index = self.load(&id);
             checked.push(told(&format!("{id}.idx"), index.as_ref().err().map(ToString::to_string)));
+            if let (Ok(index), Some(overlay)) = (&index, files::overlay_pointer(&self.file(pointer))) {
+                let file = format!("{overlay}.ovl");
+                let laid = index.load_overlay(&self.file(&file));
+                checked.push(told(&file, laid.err().map(|error| error.to_string())));
+            }
             needed.extend(index.iter().flat_map(Index::sources).map(|source| source.copy_name.clone()));
         }
         let entries = std::fs::read_dir(&self.copies).map_err(disk("read", &self.copies))?;

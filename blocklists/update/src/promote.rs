@@ -5,6 +5,7 @@
 
 use blocklists::compile::Compiled;
 use blocklists::index::{Index, IndexedSource};
+use blocklists::overlay::CompiledOverlay;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -22,17 +23,36 @@ pub(crate) fn write(lists: &Lists, compiled: &Compiled) -> Result<Index, UpdateE
     lists.load(&compiled.id).map_err(|error| UpdateError::NotKept { path, error })
 }
 
-/// Makes a written index the one in force; the one before stays beside it.
+/// Writes an overlay for an index under its name and reads it back.
+///
+/// # Errors
+/// [`UpdateError`]; nothing that counts has changed.
+pub(crate) fn write_overlay(
+    lists: &Lists,
+    base: &Index,
+    overlay: &CompiledOverlay,
+) -> Result<(), UpdateError> {
+    let path = lists.file(&format!("{}.ovl", overlay.id));
+    files::write(&path, &overlay.bytes)?;
+    base.load_overlay(&path).map(drop).map_err(|error| UpdateError::NotKept { path, error })
+}
+
+/// Makes a written index and its overlay those in force; the index before stays beside it, with its own.
 ///
 /// # Errors
 /// [`UpdateError::Disk`]; then the one before is in force still.
-pub(crate) fn swap(lists: &Lists, id: &str) -> Result<(), UpdateError> {
+pub(crate) fn swap(lists: &Lists, id: &str, overlay: Option<&str>) -> Result<(), UpdateError> {
     // A damaged index is no index to go back to.
     let before = lists.current().filter(|before| before != id && lists.load(before).is_ok());
     if let Some(before) = before {
-        files::write(&lists.file("previous"), format!("{before}\n").as_bytes())?;
+        files::write(&lists.file("previous"), named(&before, lists.current_overlay().as_deref()).as_bytes())?;
     }
-    files::write(&lists.file("current"), format!("{id}\n").as_bytes())
+    files::write(&lists.file("current"), named(id, overlay).as_bytes())
+}
+
+/// What a pointer to an index and its overlay holds.
+fn named(id: &str, overlay: Option<&str>) -> String {
+    overlay.map_or_else(|| format!("{id}\n"), |overlay| format!("{id}\n{overlay}\n"))
 }
 
 /// What going back did.
@@ -98,8 +118,10 @@ pub(crate) fn roll_back(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result
         tracing::warn!("going back is not in the list journal: {error}");
     }
     write_record(lists, &record)?;
-    files::write(&lists.file("previous"), format!("{from}\n").as_bytes())?;
-    files::write(&lists.file("current"), format!("{to}\n").as_bytes())?;
+    let overlays = ["current", "previous"].map(|pointer| files::overlay_pointer(&lists.file(pointer)));
+    let [newer_overlay, older_overlay] = overlays;
+    files::write(&lists.file("previous"), named(&from, newer_overlay.as_deref()).as_bytes())?;
+    files::write(&lists.file("current"), named(&to, older_overlay.as_deref()).as_bytes())?;
     write_record(lists, &Record { index: Some(to.clone()), generation: record.generation + 1, ..record })?;
     Ok(RolledBack { from, to, set_aside })
 }
@@ -130,8 +152,11 @@ pub(crate) fn write_record(lists: &Lists, record: &Record) -> Result<(), UpdateE
 
 /// What neither the two indexes nor the note nor the next update needs goes.
 pub(crate) fn sweep(lists: &Lists, record: &Record) {
-    let kept = ["current", "previous"].map(|pointer| files::pointer(&lists.file(pointer)));
-    let kept: Vec<Index> = kept.into_iter().flatten().filter_map(|id| lists.load(&id).ok()).collect();
+    let load = |pointer: &str| {
+        let index = lists.load_named(pointer)?.ok();
+        index.or_else(|| lists.load(&files::pointer(&lists.file(pointer))?).ok())
+    };
+    let kept: Vec<Index> = ["current", "previous"].into_iter().filter_map(load).collect();
     let noted = record.sources.iter().flat_map(|known| {
         let waiting = known.waiting.as_ref().map(|waiting| &waiting.copy);
         known.copy.iter().chain(waiting).map(String::as_str)

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use blocklists::category::CategoryId;
 use blocklists::index::{Index, IndexedSource};
+use blocklists::overlay::Correction;
 use blocklists::report::SourceReport;
 use blocklists::source::{Location, Source, Trust};
 use jiff::Timestamp;
@@ -43,8 +44,26 @@ pub(crate) struct Record {
     /// The index that a person went back from, until another one is in force.
     #[serde(default)]
     pub(crate) rolled_back_from: Option<String>,
+    /// Corrections of the policy that are in the overlay in force.
+    #[serde(default)]
+    pub(crate) corrections: String,
+    /// What the file of names that are held back looked like.
+    #[serde(default)]
+    pub(crate) held_seen: Option<String>,
+    /// When the first of the names that are held back is over.
+    #[serde(default)]
+    pub(crate) held_until: Option<Timestamp>,
     /// The sources of the last update, in its order.
     pub(crate) sources: Vec<SourceRecord>,
+}
+
+/// A word for the corrections of a policy that changes when they do.
+pub(crate) fn corrections_word(corrections: &[Correction]) -> String {
+    let mut words = String::new();
+    for Correction { name, exact, category, into } in corrections {
+        words += &format!("{name} {exact} {category} {into};");
+    }
+    words
 }
 
 /// What is known of one source.

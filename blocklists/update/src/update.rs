@@ -9,6 +9,7 @@ use std::fs::File;
 
 use blocklists::compile::{CompileError, Compiled, compile};
 use blocklists::index::Index;
+use blocklists::overlay::{Correction, compile_overlay};
 use blocklists::source::{Location, Source};
 use blocklists::upkeep::Upkeep;
 use jiff::Timestamp;
@@ -18,8 +19,8 @@ use crate::candidate::{Candidate, Terms};
 use crate::collect::{self, Task};
 use crate::error::disk;
 use crate::fetch::Fetcher;
-use crate::held::Lessons;
-use crate::record::{Record, SourceRecord, program};
+use crate::held::{Held, Lessons};
+use crate::record::{Record, SourceRecord, corrections_word, program};
 use crate::{Lists, Promotion, UpdateError, changes, copies, files, promote, watch, when};
 
 /// What an update did.
@@ -61,6 +62,8 @@ pub struct Job<'a> {
     pub promotion: Promotion,
     /// Content that was rolled back may come into force again.
     pub forget_rollback: bool,
+    /// Names that the policy takes out of categories, or into them.
+    pub corrections: &'a [Correction],
     /// What lessons are to be left undisturbed; `None`: no name is held back.
     pub lessons: Option<&'a Lessons>,
 }
@@ -122,20 +125,21 @@ impl<'l> Round<'l> {
         let current = self.lists.current();
         let same = self.in_force.as_ref().filter(|index| Some(index.id()) == current.as_deref());
         let same = same.filter(|index| self.record.program == program() && is_same(index, &candidates));
-        let (id, unchanged) = match same {
-            Some(index) => (index.id().to_owned(), true),
+        let (base, is_same_base) = match same {
+            Some(index) => (index.without_overlay(), true),
             None => {
                 progress("compiling");
                 let compiled = compile_what_is_fit(self.lists, &mut candidates, self.now)?;
                 self.keep_locked(&candidates)?;
-                let unchanged =
-                    current.as_deref() == Some(&compiled.id) && self.lists.load(&compiled.id).is_ok();
-                if !unchanged {
-                    let index = promote::write(self.lists, &compiled)?;
-                    self.note_changes(&index);
-                    promote::swap(self.lists, &compiled.id)?;
+                let known = current.filter(|current| *current == compiled.id);
+                match known.and_then(|known| self.lists.load(&known).ok()) {
+                    Some(index) => (index, true),
+                    None => {
+                        let index = promote::write(self.lists, &compiled)?;
+                        self.note_changes(&index);
+                        (index, false)
+                    }
                 }
-                (compiled.id, unchanged)
             }
         };
         candidates.iter_mut().for_each(|candidate| candidate.close(self.now));
@@ -143,6 +147,14 @@ impl<'l> Round<'l> {
             Ok(0) => {}
             Ok(over) => progress(&format!("{over} names that were held back for three days are in force")),
             Err(error) => tracing::warn!("what was held back could not be settled: {error}"),
+        }
+        let held_seen = watch::look_of(&self.lists.file("held.json"));
+        let held = Held::of(self.lists);
+        let overlay = self.write_overlay(&base, &held)?;
+        let unchanged = is_same_base && overlay == self.lists.current_overlay();
+        let id = base.id().to_owned();
+        if !unchanged {
+            promote::swap(self.lists, &id, overlay.as_deref())?;
         }
         let rolled_back_from =
             self.record.rolled_back_from.clone().filter(|_| unchanged && !self.job.forget_rollback);
@@ -152,6 +164,9 @@ impl<'l> Round<'l> {
             generation: self.record.generation + u64::from(!unchanged),
             compiled_at: if unchanged { self.record.compiled_at } else { Some(self.now) },
             rolled_back_from,
+            corrections: corrections_word(self.job.corrections),
+            held_seen,
+            held_until: held.next_end(self.now),
             sources: candidates.iter().map(|candidate| candidate.after.clone()).collect(),
         };
         promote::write_record(self.lists, &written)?;
@@ -177,10 +192,36 @@ impl<'l> Round<'l> {
         Ok(())
     }
 
+    /// Compiles what takes names out of the lists, or into them, without touching the lists: the
+    /// corrections of the policy, and what is held back for lessons. Gives the overlay's id.
+    ///
+    /// Corrections that cannot be laid over the index leave it as the lists say, and are told.
+    fn write_overlay(&self, base: &Index, held: &Held) -> Result<Option<String>, UpdateError> {
+        let held = held.active(self.now).filter_map(|held| {
+            let (name, exact) = (held.covered.wire()?, !held.covered.subtree);
+            Some(Correction { name, exact, category: held.category.clone(), into: false })
+        });
+        let corrections: Vec<Correction> = self.job.corrections.iter().cloned().chain(held).collect();
+        if corrections.is_empty() {
+            return Ok(None);
+        }
+        match compile_overlay(base, self.lists.copies(), &[], &corrections) {
+            Ok(overlay) => {
+                promote::write_overlay(self.lists, base, &overlay)?;
+                Ok(Some(overlay.id))
+            }
+            Err(error) => {
+                tracing::error!("no correction is in force: {error}");
+                Ok(None)
+            }
+        }
+    }
+
     /// Writes down what the new index changes, before it is in force. What fails here must not keep
     /// lists from being fresh.
     fn note_changes(&self, index: &Index) {
-        let noted = changes::keep(self.lists, self.in_force.as_ref(), index, self.job.lessons, self.now);
+        let before = self.in_force.as_ref().map(Index::without_overlay);
+        let noted = changes::keep(self.lists, before.as_ref(), index, self.job.lessons, self.now);
         if let Err(error) = noted {
             tracing::warn!("what changed could not be noted, and no name is held back: {error}");
         }

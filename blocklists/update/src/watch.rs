@@ -11,13 +11,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use blocklists::overlay::Correction;
 use blocklists::read::FILES_MAX;
 use blocklists::source::{Location, Source};
 use blocklists::upkeep::Upkeep;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::record::{Record, program};
+use crate::record::{Record, corrections_word, program};
 use crate::{Lists, Promotion, files, when};
 
 /// Share of the time that looking may take: a folder whose look took so long rests so many times as long.
@@ -79,6 +80,7 @@ impl Watch {
         sources: &[Source],
         upkeep: &std::collections::BTreeMap<String, Upkeep>,
         promotion: &Promotion,
+        corrections: &[Correction],
         now: Timestamp,
     ) -> bool {
         let status = lists.file("status.json");
@@ -87,7 +89,10 @@ impl Watch {
             self.read = Some((looks, Record::read(&status)));
         }
         let Some((_, record)) = &self.read else { return false };
-        if record.program != program() {
+        let is_over = record.held_until.is_some_and(|until| until <= now);
+        // Somebody accepted what was held back.
+        let is_over = is_over || record.held_seen != look_of(&lists.file("held.json"));
+        if record.program != program() || record.corrections != corrections_word(corrections) || is_over {
             return true;
         }
         let goes_live = |until: Timestamp| until <= now || matches!(promotion, Promotion::AtOnce);

@@ -53,6 +53,7 @@ pub(super) fn run(config: &Config, arguments: &Arguments) -> Outcome {
         promotion: if arguments.wait { config.lists.promotion(&school) } else { Promotion::AtOnce },
         forget_rollback: arguments.forget_rollback,
         lessons: Some(&lessons),
+        corrections: school.corrections(),
     };
     let outcome = open(config)?.run(&job, &mut |sentence| say!("{sentence}")).map_err(Failure::failed)?;
     for (source, why) in &outcome.refused {

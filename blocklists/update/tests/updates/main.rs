@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic names the line that failed")]
 
+mod corrected;
 mod fetched;
 mod proved;
 mod provider;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use blocklists::category::CategoryId;
 use blocklists::name::Name;
+use blocklists::overlay::Correction;
 use blocklists::source::{Actions, Format, Location, Source, Trust};
 use blocklists::upkeep::Upkeep;
 use blocklists_update::{
@@ -65,6 +67,7 @@ impl School {
             promotion: order.promotion.clone(),
             forget_rollback: order.forget_rollback,
             lessons: None,
+            corrections: &order.corrections,
         };
         self.lists.run(&job, &mut |_| {}).unwrap()
     }
@@ -94,6 +97,7 @@ struct Order {
     take: Take,
     promotion: Promotion,
     forget_rollback: bool,
+    corrections: Vec<Correction>,
 }
 
 impl Order {
@@ -111,6 +115,7 @@ impl Order {
             take: Take::All,
             promotion: Promotion::AtOnce,
             forget_rollback: false,
+            corrections: Vec::new(),
         }
     }
 

@@ -13,7 +13,7 @@ fn hours(count: i64) -> Timestamp {
 fn due(school: &School, sources: &[Source], at: Timestamp) -> bool {
     let mut watch = Watch::default();
     let order = Order::new().waits();
-    watch.is_anything_due(&school.lists, sources, &order.upkeep, &order.promotion, at)
+    watch.is_anything_due(&school.lists, sources, &order.upkeep, &order.promotion, &[], at)
 }
 
 #[test]
@@ -32,8 +32,9 @@ fn a_list_is_due_when_its_refresh_is_over_and_not_before() {
     // The policy wants it more often now; a clock that was set back does not put it off.
     let hourly =
         Order::new().keeps("bets", Upkeep { refresh: Duration::from_secs(3600), ..Upkeep::default() });
-    let is_due =
-        |at| Watch::default().is_anything_due(&school.lists, &sources, &hourly.upkeep, &hourly.promotion, at);
+    let is_due = |at| {
+        Watch::default().is_anything_due(&school.lists, &sources, &hourly.upkeep, &hourly.promotion, &[], at)
+    };
     assert!(is_due(hours(2)) && !is_due(hours(0)));
     assert!(due(&school, &sources, hours(-30)));
 
@@ -74,8 +75,9 @@ fn a_file_that_changes_is_due_as_soon_as_it_is_quiet() {
         source("deep", "games", Location::Path(folder.clone())),
     ];
     let (mut watch, order) = (Watch::default(), Order::new().waits().due());
-    let mut looks =
-        || watch.is_anything_due(&school.lists, &sources, &order.upkeep, &order.promotion, Timestamp::now());
+    let mut looks = || {
+        watch.is_anything_due(&school.lists, &sources, &order.upkeep, &order.promotion, &[], Timestamp::now())
+    };
     assert!(looks());
     school.run(&order, &sources);
     assert!(!looks() && !looks());
