@@ -74,3 +74,19 @@ fn a_provider_that_is_gone_holds_up_no_start() {
     scene.school.start().unwrap();
     assert!(scene.provider.asked().is_empty(), "who asked to be left alone is, over a restart too");
 }
+
+#[test]
+fn a_correction_in_the_policy_opens_a_wrongly_listed_name_within_seconds_of_the_reload() {
+    let scene = Scene::open();
+    let index = std::fs::read(scene.school.path("state/lists/current")).unwrap();
+    let correction = "[[correction]]\nname = \"bet7.example\"\ncategory = \"gambling\"\naction = \"remove\"\nreason = \"a maths game\"\n";
+    scene.school.edit("policy.toml", "[[network]]", &format!("{correction}[[network]]"));
+    assert_eq!(scene.school.run(&["reload"]).code, Some(0));
+    scene.school.until("the name is open", || scene.said("www.bet7.example") != "NXDOMAIN");
+    assert_eq!(scene.said("bet70.example"), "NXDOMAIN");
+    let now = std::fs::read(scene.school.path("state/lists/current")).unwrap();
+    assert!(now.starts_with(&index) && now.len() > index.len(), "the index is the same, with an overlay");
+    scene.school.edit("policy.toml", correction, "");
+    assert_eq!(scene.school.run(&["reload"]).code, Some(0));
+    scene.school.until("the name is blocked again", || scene.said("www.bet7.example") == "NXDOMAIN");
+}
