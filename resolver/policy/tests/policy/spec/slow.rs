@@ -349,7 +349,10 @@ fn entry(zone: &Zone, name: &str, tcp: bool) -> Option<Wants> {
         let line =
             Line { except: false, exact: !entry.below, name: entry.name, only_a: None, pattern: false };
         let slips = entry.wants.is_some() && is_zone_slip(&line, zone.category, entry.below);
-        !(locked && entry.wants.is_none()) && (locked || !slips) && !(tcp && entry.wants == Some(Wants::Tcp))
+        let is_nothing = locked && entry.wants.is_none();
+        let is_dropped = slips && !locked;
+        let is_for_udp = tcp && entry.wants == Some(Wants::Tcp);
+        !is_nothing && !is_dropped && !is_for_udp
     });
     lines.filter(covers).max_by_key(|entry| (entry.name.split('.').count(), !entry.below))?.wants
 }
