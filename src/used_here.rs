@@ -52,6 +52,8 @@ impl Reader {
 
 async fn read(engine: &Engine, sets: &mut UsedHere, mut stopped: oneshot::Receiver<()>) {
     let mut saved = Instant::now();
+    // Whoever reads first turns the writing of events on.
+    engine.events().drain(&mut |_| {});
     loop {
         let is_over = tokio::select! {
             _ = &mut stopped => true,

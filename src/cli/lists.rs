@@ -5,6 +5,7 @@
 
 mod accept;
 mod changes;
+mod export;
 pub(super) mod lessons;
 mod rollback;
 mod status;
@@ -52,6 +53,14 @@ pub enum Command {
         after_help = "Examples:\n  schoolgate lists status --json\n  schoolgate lists status --coverage   # strong, weak or none, by category"
     )]
     Status(status::Arguments),
+    /// Prints the addresses of the block lists as sets for a firewall
+    ///
+    /// DNS cannot stop who asks for no name. Ranges that shared hosting uses are left out and named in
+    /// comments.
+    #[command(
+        after_help = "Example:\n  schoolgate lists export --for nftables --category malware > /etc/nftables.d/schoolgate.nft"
+    )]
+    Export(export::Arguments),
     /// Reads the current index, the previous one and the kept copies again and checks their hashes
     #[command(after_help = "Example:\n  schoolgate lists verify")]
     Verify {
@@ -67,6 +76,7 @@ pub fn run(config: &Config, command: &Command) -> Outcome {
         Command::Update(arguments) => update::run(config, arguments),
         Command::Accept(arguments) => accept::run(config, arguments),
         Command::Changes(arguments) => changes::run(config, arguments),
+        Command::Export(arguments) => export::run(config, arguments),
         Command::Rollback { json } => rollback::run(config, *json),
         Command::Status(arguments) => status::run(config, arguments),
         Command::Verify { json } => verify::run(config, *json),

@@ -76,6 +76,8 @@ pub struct List {
     dropped: u64,
     /// Its lines that DNS cannot enforce.
     not_enforceable: u64,
+    /// How many of the entries are addresses, for answers that lead there.
+    addresses: u64,
     /// When an update last tried it.
     checked_at: Option<Timestamp>,
     /// When its content last changed.
@@ -182,6 +184,7 @@ impl From<SourceStatus> for List {
             rejected_lines: known.rejected_lines,
             dropped: known.dropped,
             not_enforceable: known.not_enforceable,
+            addresses: known.addresses,
             checked_at: known.checked_at,
             changed_at: known.changed_at,
             age_seconds: known.age_seconds,

@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use blocklists::evidence::Asked;
 use blocklists::name::{Name, NameError};
 use blocklists_update::Lists;
 use jiff::Timestamp;
@@ -210,7 +211,12 @@ pub fn explain(
     let rtype = rtype::number(&request.rtype).ok_or_else(|| ExplainError::Type(request.rtype.clone()))?;
     let question = Question { name: name.as_ref(), rtype };
     let Some(as_of) = &request.as_of else {
-        let find = |decision: &Decision| proof::find(snapshot, records.lists.copies(), &name, decision);
+        let client = match &request.subject {
+            Subject::Client(address) => Some(*address),
+            _ => None,
+        };
+        let asked = Asked::Question(name.as_ref(), Some(rtype), client);
+        let find = |decision: &Decision| proof::find(snapshot, records.lists.copies(), asked, decision);
         return told(snapshot, records, request, question, &find);
     };
     let mut then = as_of::then(snapshot, records.lists, question, as_of)?;

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use blocklists::category::CategoryId;
-use blocklists::evidence::evidence;
-use blocklists::name::{Name, NameRef};
+use blocklists::evidence::{Asked, evidence_for};
+use blocklists::name::NameRef;
 use blocklists_update::used_here;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -49,11 +49,11 @@ pub(super) fn category<'s>(snapshot: &'s Snapshot, decision: &Decision) -> Optio
 pub(super) fn find(
     snapshot: &Snapshot,
     copies: &Path,
-    name: &Name,
+    asked: Asked<'_>,
     decision: &Decision,
 ) -> (Option<Proof>, Option<String>) {
     let Some(category) = category(snapshot, decision) else { return (None, None) };
-    match evidence(snapshot.index(), copies, name.as_ref(), category) {
+    match evidence_for(snapshot.index(), copies, asked, category) {
         Ok(all) => match all.into_iter().find(|evidence| !evidence.exception) {
             Some(found) => {
                 let proof = Proof {

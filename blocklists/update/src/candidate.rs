@@ -169,7 +169,7 @@ impl Candidate {
     /// A sentence for people.
     pub(crate) fn judge(&self, report: &SourceReport) -> Result<(), String> {
         gates::leaves_schools_alone(report, self.after.is_locked(report))?;
-        gates::holds_names(report)?;
+        gates::holds_names(report, &self.before.report)?;
         if self.before.copy.is_none() {
             return Ok(());
         }

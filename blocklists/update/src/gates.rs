@@ -117,12 +117,14 @@ pub(crate) fn holds_canaries(
     ))
 }
 
-/// Why a list is not fit to use at all: an empty list would take away what is in force.
+/// Why a list is not fit to use at all: an empty list would take away what is in force, and so would
+/// one of addresses alone where there were names `before`.
 ///
 /// # Errors
 /// A sentence for people.
-pub(crate) fn holds_names(report: &SourceReport) -> Result<(), String> {
-    if report.entries > 0 {
+pub(crate) fn holds_names(report: &SourceReport, before: &SourceReport) -> Result<(), String> {
+    let names = |report: &SourceReport| report.entries.saturating_sub(report.addresses);
+    if report.entries > 0 && (names(report) > 0 || names(before) == 0) {
         return Ok(());
     }
     Err(match report.lines {
@@ -238,8 +240,17 @@ mod tests {
             (10, 0, 90, true, true),
         ] {
             let report = report(lines, rejected, entries);
-            assert_eq!(holds_names(&report).is_ok(), holds, "{report:?}");
+            assert_eq!(holds_names(&report, &SourceReport::default()).is_ok(), holds, "{report:?}");
             assert_eq!(is_understood(&report).is_ok(), understood, "{report:?}");
         }
+    }
+
+    #[test]
+    fn a_list_of_names_does_not_become_one_of_addresses() {
+        let names = report(10, 0, 10);
+        let addresses = SourceReport { addresses: 10, ..report(10, 0, 10) };
+        assert!(holds_names(&addresses, &SourceReport::default()).is_ok(), "there are such lists");
+        assert!(holds_names(&addresses, &addresses).is_ok());
+        assert!(holds_names(&addresses, &names).is_err(), "its names would go");
     }
 }

@@ -89,6 +89,8 @@ pub struct SourceStatus {
     pub rejected_lines: u64,
     /// Its lines that DNS cannot enforce.
     pub not_enforceable: u64,
+    /// How many of the entries are addresses.
+    pub addresses: u64,
     /// Its entries that the guard dropped: names that a school must have, shared hosting.
     pub dropped: u64,
     /// When an update last tried it.
@@ -150,6 +152,7 @@ fn item(known: &SourceRecord, now: Timestamp) -> SourceStatus {
         entries: report.entries,
         rejected_lines: report.rejected_lines,
         not_enforceable: report.not_enforceable,
+        addresses: report.addresses,
         dropped: report.dropped,
         checked_at: known.checked_at,
         changed_at: known.changed_at,

@@ -119,6 +119,9 @@ fn line_of(item: &SourceStatus) -> String {
     if item.rejected_lines > 0 {
         line += &format!(", {} lines not understood", item.rejected_lines);
     }
+    if item.addresses > 0 {
+        line += &format!(", {} of them addresses", item.addresses);
+    }
     if item.not_enforceable > 0 {
         line += &format!(", {} that DNS cannot enforce", item.not_enforceable);
     }
