@@ -21,7 +21,7 @@ use crate::config::{Config, Origin, parts};
 use crate::record::Record;
 use crate::schedule::Schedule;
 use crate::state::{self, Reloaded};
-use crate::{doctor, service};
+use crate::{doctor, flush, service};
 
 /// How often the pointer to the current index is looked at: a new one is live within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -115,7 +115,7 @@ impl Control {
                 _ = interfaces.tick() => self.follow_interfaces(),
                 _ = sightings.tick() => self.keep_sightings(),
                 _ = looks.tick() => self.keep_lists_fresh(),
-                _ = ticks.tick() => self.take_up_new_index(),
+                _ = ticks.tick() => self.look_around(),
             }
         }
     }
@@ -206,6 +206,14 @@ impl Control {
             tracing::info!("the interfaces of this machine changed: clients are told apart by the new ones");
             self.world.interfaces = interfaces;
             self.publish(Arc::clone(self.engine.snapshot().index()));
+        }
+    }
+
+    /// What others left in the state directory: a new index, requests to forget answers.
+    fn look_around(&mut self) {
+        self.take_up_new_index();
+        for done in flush::serve(&self.config.data, &self.engine) {
+            tracing::info!("{done}");
         }
     }
 
@@ -345,6 +353,7 @@ fn needs_restart(running: &Config, written: &Config) -> Vec<String> {
     note(running.admin != written.admin, "[admin] listen");
     note(running.metrics_open != written.metrics_open, "[admin] metrics");
     note(running.cache_bytes != written.cache_bytes, "[cache] bytes");
+    note(running.cache_stale != written.cache_stale, "[cache] stale");
     note(running.data != written.data, "[data] directory");
     sentences
 }

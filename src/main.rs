@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod control;
 mod doctor;
+mod flush;
 mod record;
 mod saved_cache;
 mod schedule;

@@ -4,6 +4,7 @@
 //! `explain` says its verdict (0 allow, watch, local; 3 block, refuse; 4 rewrite).
 
 mod audit;
+mod cache;
 mod check_config;
 mod dhcp_options;
 mod doctor;
@@ -96,6 +97,12 @@ enum Command {
         #[command(subcommand)]
         command: token::Command,
     },
+    /// The cache of answers: flush
+    #[command(after_help = "Example:\n  schoolgate cache flush moved.example --subtree")]
+    Cache {
+        #[command(subcommand)]
+        command: cache::Command,
+    },
     /// The record of who changed what: verify
     #[command(after_help = "Example:\n  schoolgate audit verify")]
     Audit {
@@ -127,6 +134,7 @@ pub fn run() -> ExitCode {
             Command::Explain(arguments) => explain::run(&config, &arguments),
             Command::Lists { command } => lists::run(&config, &command),
             Command::Token { command } => token::run(&config, &command),
+            Command::Cache { command } => cache::run(&config, &command),
             Command::Audit { command } => audit::run(&config, &command),
             Command::DhcpOptions(arguments) => dhcp_options::run(&config, &arguments),
             Command::Doctor(arguments) => doctor::run(&config, &arguments),

@@ -87,3 +87,26 @@ fn a_damaged_saved_cache_is_dropped() {
     assert_eq!(school.pupil("127.20.0.5").ask("kept.example", "A").said(), "A 198.51.100.72");
     assert_eq!(upstream.times_asked("kept.example"), asked + 1);
 }
+
+#[test]
+fn a_person_makes_the_server_forget_a_name() {
+    let (mut school, upstream) = school();
+    let ask = |name: &str| school.pupil("127.20.0.5").ask(name, "A").said();
+    for name in ["moved.example", "www.moved.example", "stays.example"] {
+        upstream.has(&format!("{name} 600 A 198.51.100.74"));
+        ask(name);
+    }
+    let asked = |name: &str| upstream.times_asked(name);
+    let forgotten = school.run(&["cache", "flush", "moved.example", "--json"]);
+    assert_eq!((forgotten.code, forgotten.out.contains("\"answers\": 1")), (Some(0), true), "{forgotten:?}");
+    let forgotten = school.run(&["cache", "flush", "moved.example", "--subtree"]);
+    assert!(forgotten.out.starts_with("1 answers of moved.example and below"), "{forgotten:?}");
+    for (name, times) in [("moved.example", 2), ("www.moved.example", 2), ("stays.example", 1)] {
+        ask(name);
+        assert_eq!(asked(name), times, "{name}");
+    }
+    assert_eq!(school.run(&["cache", "flush", "a..b"]).code, Some(2));
+    school.stop();
+    let alone = school.run(&["cache", "flush", "moved.example"]);
+    assert_eq!((alone.code, alone.err.contains("no server runs")), (Some(1), true), "{alone:?}");
+}
