@@ -7,7 +7,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use blocklists_update::used_here::UsedHere;
-use jiff::Zoned;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use policy::Verdict;
 use resolver::{Engine, Look};
 use tokio::sync::oneshot;
@@ -25,18 +27,18 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Starts reading, on a thread of its own.
+    /// Starts reading, on a thread of its own. Days are those of the school's time zone.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(engine: Arc<Engine>, data: &Path) -> std::io::Result<Self> {
+    pub fn start(engine: Arc<Engine>, data: &Path, zone: TimeZone) -> std::io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let folder = data.join("used-here");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = std::thread::Builder::new().name("used-here".to_owned()).spawn(move || {
-            let sets = UsedHere::open(&folder, Zoned::now().date());
+            let sets = UsedHere::open(&folder, today(&zone));
             match sets {
-                Ok(mut sets) => runtime.block_on(read(&engine, &mut sets, stopped)),
+                Ok(mut sets) => runtime.block_on(read(&engine, &mut sets, &zone, stopped)),
                 Err(error) => tracing::error!("which names this school uses is not kept: {error}"),
             }
         })?;
@@ -50,7 +52,7 @@ impl Reader {
     }
 }
 
-async fn read(engine: &Engine, sets: &mut UsedHere, mut stopped: oneshot::Receiver<()>) {
+async fn read(engine: &Engine, sets: &mut UsedHere, zone: &TimeZone, mut stopped: oneshot::Receiver<()>) {
     let mut saved = Instant::now();
     // Whoever reads first turns the writing of events on.
     engine.events().drain(&mut |_| {});
@@ -60,7 +62,7 @@ async fn read(engine: &Engine, sets: &mut UsedHere, mut stopped: oneshot::Receiv
             _ = tokio::time::timeout(READ_EVERY, engine.events().filling()) => false,
         };
         // One look at the clock for all: a minute at midnight more or less is no matter.
-        let today = Zoned::now().date();
+        let today = today(zone);
         engine.events().drain(&mut |look| sets.note(today, look.name, was_used(look)));
         if is_over || saved.elapsed() >= SAVE_EVERY {
             saved = Instant::now();
@@ -72,6 +74,10 @@ async fn read(engine: &Engine, sets: &mut UsedHere, mut stopped: oneshot::Receiv
             return;
         }
     }
+}
+
+fn today(zone: &TimeZone) -> Date {
+    Timestamp::now().to_zoned(zone.clone()).date()
 }
 
 /// Whether somebody got an answer with something in it.

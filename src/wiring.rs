@@ -79,7 +79,9 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     let engine = Engine::new(settings, parts::upstreams(&config), local, Arc::new(Snapshot::not_ready()));
     saved_cache::restore(&config, &engine);
     slow.spawn(Arc::clone(&engine).renew());
-    let events = used_here::Reader::start(Arc::clone(&engine), &config.data)?;
+    let zone = loaded.school.timezone().and_then(|name| jiff::tz::TimeZone::get(name).ok());
+    let zone = zone.unwrap_or_else(jiff::tz::TimeZone::system);
+    let events = used_here::Reader::start(Arc::clone(&engine), &config.data, zone)?;
     let transports = resolver::transport::serve(sockets, Arc::clone(&engine), slow.handle())?;
     service::watch(transports.pulse())?;
 

@@ -184,7 +184,8 @@ fn what_the_school_uses_is_kept_without_any_client() {
     school.signal(Signal::SIGTERM);
     assert_eq!(school.ended().code, Some(0));
     let folder = school.path("state/used-here");
-    let today = jiff::Zoned::now().date();
+    let london = jiff::tz::TimeZone::get("Europe/London").unwrap();
+    let today = jiff::Timestamp::now().to_zoned(london).date();
     let sets = blocklists_update::used_here::UsedHere::open(&folder, today).unwrap();
     let days = |name: &str| sets.days_used(blocklists::name::Name::parse(name).unwrap().as_ref());
     assert_eq!((days("www.lesson.example"), days("lesson.example")), (1, 1));

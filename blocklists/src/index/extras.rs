@@ -34,6 +34,10 @@ pub(crate) struct Extras {
     pub(crate) categories: usize,
     /// All marks.
     pub(crate) marks: CategorySet,
+    /// Categories of whose names some entry says how they are answered.
+    pub(crate) acting: CategorySet,
+    /// Some pattern says how the names that match it are answered.
+    pub(crate) patterns_act: bool,
 }
 
 impl Extras {
@@ -81,7 +85,10 @@ impl Extras {
         };
         let numbers =
             (categories..categories + meaning.marks.len()).map(|number| u16::try_from(number).unwrap_or(0));
+        let (acting, patterns_act) = meaning.acting();
         Ok(Self {
+            acting,
+            patterns_act,
             patterns: patterns.transpose()?,
             answers: addresses(ANSWERS)?,
             clients: addresses(CLIENTS)?,
@@ -124,6 +131,12 @@ impl Extras {
         Found { here, below, opens_below: raw.opens_below }
     }
 
+    /// Whether any entry of a category says how its names are answered; of most none does.
+    #[inline]
+    pub(super) fn may_act(&self, category: u16) -> bool {
+        self.acting.contains(category)
+    }
+
     /// How the entries that put a name in a category want the block answered: a number of
     /// [`Meaning::actions`], `None` when they leave it to the policy.
     pub(super) fn action(
@@ -134,12 +147,9 @@ impl Extras {
         raw: &Found,
         category: u16,
     ) -> Option<u16> {
-        if self.meaning.actions.len() < 2 {
-            return None;
-        }
         let bit = self.meaning.rtypes.bit(rtype, stream);
         let marked = self.meaning.action_in(&raw.here, self.categories, category, bit);
-        if marked.is_some() {
+        if marked.is_some() || !self.patterns_act {
             return marked;
         }
         let mut wanted = None;

@@ -30,6 +30,9 @@ impl Index {
     #[must_use]
     pub fn action_of(&self, name: NameRef<'_>, rtype: u16, stream: bool, category: u16) -> Option<u16> {
         let own = self.of_base_alone(category)?;
+        if !self.tables.extras.may_act(own) {
+            return None;
+        }
         let (extras, found) = (&self.tables.extras, self.listed(name, &Probe::none(self.tables.key)));
         let wanted = extras.action(name, rtype, stream, &found, own)?;
         let over_tcp = !stream && self.action(wanted) == Some(&EntryAction::TcpOnly);

@@ -229,6 +229,26 @@ impl Meaning {
         })
     }
 
+    /// Categories of whose names some entry says how they are answered, and whether patterns do.
+    pub(crate) fn acting(&self) -> (CategorySet, bool) {
+        let mut acting = CategorySet::EMPTY;
+        for mark in &self.marks {
+            if let Mark::Action { category, unconfirmed, .. } = mark {
+                acting.insert(*category);
+                acting.insert(*unconfirmed);
+            }
+        }
+        let mut patterns_act = false;
+        for rule in self.rules.iter().filter(|rule| rule.action != 0) {
+            patterns_act = true;
+            if let Some(of) = self.patterned.get(usize::from(rule.patterned)) {
+                acting.insert(of.category);
+                acting.insert(of.unconfirmed.unwrap_or(of.category));
+            }
+        }
+        (acting, patterns_act)
+    }
+
     /// Whether everything in it points inside it and at known categories.
     pub(crate) fn is_sound(&self, categories: usize) -> bool {
         let category = |number: u16| usize::from(number) < categories;
