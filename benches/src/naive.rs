@@ -7,6 +7,7 @@
 
 mod files;
 mod formats;
+mod globs;
 mod guard;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,6 +16,8 @@ use blocklists::source::{Format, Location, Source, Span, Trust};
 
 use crate::Outcome;
 use crate::lists::List;
+use formats::Line;
+use globs::Glob;
 use guard::Guard;
 
 /// Categories that one ordinary source alone cannot fill.
@@ -58,13 +61,18 @@ pub struct Naive {
     sources: usize,
     feeds: Vec<Feed>,
     names: HashMap<Box<str>, Vec<(u16, Said)>>,
+    globs: Vec<Glob>,
 }
 
 /// The names of one list of format `domains` or `hosts`, as they stand there.
 pub fn plain_names(list: &List, sink: &mut dyn FnMut(String)) -> Outcome<()> {
     let format = if list.format == "hosts" { Format::Hosts } else { Format::Domains };
     files::each(&list.path, &mut |_, text| {
-        formats::each(format, text, Reach::NameAndBelow, &mut |name, _, _| sink(name));
+        formats::each(format, text, Reach::NameAndBelow, &mut |line, _, _| {
+            if let Line::Name(name) = line {
+                sink(name);
+            }
+        });
     })
 }
 
@@ -99,10 +107,23 @@ impl Naive {
                 (Some(Span::Subtree), _) | (None, Format::Domains | Format::Ut1) => Reach::NameAndBelow,
                 _ => Reach::Name,
             };
-            formats::each(source.format, text, plain, &mut |name, said, cancels| {
+            formats::each(source.format, text, plain, &mut |line, said, cancels| {
                 if locked && (said.exception || cancels) {
                     return;
                 }
+                let name = match line {
+                    Line::Name(name) => name,
+                    Line::Glob(text) => {
+                        let glob = Glob::new(feed, said, &text).filter(|_| !cancels);
+                        let is_slip = |glob: &Glob| {
+                            !locked
+                                && !said.exception
+                                && guard_in_use.is_some_and(|guard| guard.drops_glob(glob))
+                        };
+                        self.globs.extend(glob.filter(|glob| !is_slip(glob)));
+                        return;
+                    }
+                };
                 let guard = guard_in_use.filter(|_| !locked && !said.exception && !cancels);
                 if guard.is_some_and(|guard| guard.drops(&name, said.reach, &category)) {
                     return;
@@ -168,8 +189,26 @@ impl Naive {
 
     /// The categories of a name in lower case, sorted.
     pub fn categories(&self, name: &str) -> Vec<String> {
+        let mut verdicts = self.verdicts(name);
+        // How a name is spelt says less than any line about it.
+        let mut spelt: BTreeMap<u16, Verdict> = BTreeMap::new();
+        for glob in self.globs.iter().filter(|glob| glob.fits(name)) {
+            spelt.entry(glob.feed).or_default().hear(glob.said);
+        }
+        for (feed, said) in spelt {
+            verdicts.entry(feed).or_default().fill(said);
+        }
+        self.united(verdicts)
+    }
+
+    /// The same by lines about names alone: how a name is spelt says nothing of those below it.
+    pub fn inherited(&self, name: &str) -> Vec<String> {
+        self.united(self.verdicts(name))
+    }
+
+    fn united(&self, verdicts: BTreeMap<u16, Verdict>) -> Vec<String> {
         let mut inside: BTreeMap<&str, (bool, BTreeSet<usize>)> = BTreeMap::new();
-        for (number, verdict) in self.verdicts(name) {
+        for (number, verdict) in verdicts {
             if let (Some(feed), true) = (self.feeds.get(usize::from(number)), verdict.holds()) {
                 let (core, sources) = inside.entry(feed.category.as_str()).or_default();
                 *core |= feed.core;

@@ -82,7 +82,7 @@ impl<'a> Comparison<'a> {
         // A name may grow too long by what is put in front; nobody can ask for it then.
         let Some(found) = self.find(name) else { return };
         let here = (self.naive.categories(name), self.ids(&found.here));
-        let below = (self.naive.categories(&format!("{UNKNOWN_LABEL}.{name}")), self.ids(&found.below));
+        let below = (self.naive.inherited(&format!("{UNKNOWN_LABEL}.{name}")), self.ids(&found.below));
         let count = self.counts.entry(kind).or_default();
         count.questions += 1;
         count.in_a_category += u64::from(!here.0.is_empty());

@@ -23,8 +23,16 @@ const OWN_NAMES: [&str; 13] = [
     "ip6-allhosts",
 ];
 
-/// What takes each rule: its name, what it says, whether it is `$badfilter`.
-type Sink<'a> = dyn FnMut(String, Said, bool) + 'a;
+/// What a line is about.
+pub enum Line {
+    /// A name.
+    Name(String),
+    /// Names that are spelt so, in the words of content blockers.
+    Glob(String),
+}
+
+/// What takes each rule: its subject, what it says, whether it is `$badfilter`.
+type Sink<'a> = dyn FnMut(Line, Said, bool) + 'a;
 
 /// Hands over what each line says.
 pub fn each(format: Format, text: &str, plain: Reach, sink: &mut Sink<'_>) {
@@ -56,7 +64,7 @@ fn domains(line: &str, plain: Reach, sink: &mut Sink<'_>) {
         None => (line, plain),
     };
     if let Some(name) = host(text) {
-        sink(name, block(reach), false);
+        sink(Line::Name(name), block(reach), false);
     }
 }
 
@@ -69,15 +77,15 @@ fn hosts(line: &str, plain: Reach, sink: &mut Sink<'_>) {
     for word in words.filter(|word| !OWN_NAMES.contains(&word.to_ascii_lowercase().as_str())) {
         let (text, reach) = word.strip_prefix("*.").map_or((word, plain), |rest| (rest, Reach::Below));
         if let Some(name) = host(text) {
-            sink(name, block(reach), false);
+            sink(Line::Name(name), block(reach), false);
         }
     }
 }
 
 fn adblock(line: &str, plain: Reach, sink: &mut Sink<'_>) {
     let line = line.split(" #").next().unwrap_or_default().trim();
-    // Comments, headers, cosmetic rules, regular expressions, wildcards.
-    if line.starts_with(['!', '[', '/']) || line.contains(['#', '*']) {
+    // Comments, headers, cosmetic rules, regular expressions.
+    if line.starts_with(['!', '[', '/']) || line.contains('#') {
         return;
     }
     let (exception, line) = line.strip_prefix("@@").map_or((false, line), |rest| (true, rest));
@@ -99,9 +107,15 @@ fn adblock(line: &str, plain: Reach, sink: &mut Sink<'_>) {
         // `x^` without an anchor in front means any name that ends so: host() refuses its `^`.
         (pattern, plain)
     };
+    let (text, reach) = match text.strip_prefix("*.") {
+        Some(rest) if reach == Reach::NameAndBelow => (rest, Reach::Below),
+        _ => (text, reach),
+    };
+    let said = Said { reach, exception, important };
     // `||norwegian.com.` means `norwegian.com.evil.example`, not the airline.
-    if let (Some(name), false) = (host(text), text.ends_with('.')) {
-        sink(name, Said { reach, exception, important }, cancels);
+    match (host(text), text.ends_with('.')) {
+        (Some(name), false) => sink(Line::Name(name), said, cancels),
+        _ => sink(Line::Glob(pattern.to_owned()), said, cancels),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::globs::Glob;
 use super::{Reach, STRICT, suffixes};
 
 const MUST_OPEN: &str = include_str!("../../../blocklists/data/must_open.tsv");
@@ -26,6 +27,13 @@ impl Guard {
         let hosts: BTreeSet<_> = column(MUST_OPEN).filter(|name| !name.starts_with("*.")).collect();
         let above = hosts.union(&trees).flat_map(|name| suffixes(name).skip(1)).collect();
         Self { hosts, trees, above, hosting: column(SHARED_HOSTING).collect() }
+    }
+
+    /// Whether a wildcard that blocks is a slip: it fits a name that is guarded.
+    pub fn drops_glob(&self, glob: &Glob) -> bool {
+        let fronts = self.trees.iter().map(|tree| format!("www.{tree}"));
+        let all = self.hosts.iter().chain(&self.trees).chain(&self.hosting);
+        all.copied().any(|name| glob.fits(name)) || fronts.into_iter().any(|front| glob.fits(&front))
     }
 
     /// Whether a line that blocks is a slip.
