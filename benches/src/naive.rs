@@ -113,8 +113,13 @@ impl Naive {
                 }
                 let name = match line {
                     Line::Name(name) => name,
-                    Line::Glob(text) => {
-                        let glob = Glob::new(feed, said, &text).filter(|_| !cancels);
+                    line => {
+                        let glob = match line {
+                            Line::Glob(text) => Glob::new(feed, said, &text),
+                            Line::Regex(text) => Glob::regex(feed, said, &text),
+                            Line::Name(_) => None,
+                        };
+                        let glob = glob.filter(|_| !cancels);
                         let is_slip = |glob: &Glob| {
                             !locked
                                 && !said.exception

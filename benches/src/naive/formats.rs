@@ -29,6 +29,8 @@ pub enum Line {
     Name(String),
     /// Names that are spelt so, in the words of content blockers.
     Glob(String),
+    /// Names that a regular expression finds.
+    Regex(String),
 }
 
 /// What takes each rule: its subject, what it says, whether it is `$badfilter`.
@@ -84,7 +86,11 @@ fn hosts(line: &str, plain: Reach, sink: &mut Sink<'_>) {
 
 fn adblock(line: &str, plain: Reach, sink: &mut Sink<'_>) {
     let line = line.split(" #").next().unwrap_or_default().trim();
-    // Comments, headers, cosmetic rules, regular expressions.
+    if let Some(text) = line.strip_prefix('/').and_then(|line| line.strip_suffix('/')) {
+        sink(Line::Regex(text.to_owned()), block(Reach::Name), false);
+        return;
+    }
+    // Comments, headers, cosmetic rules, regular expressions with marks.
     if line.starts_with(['!', '[', '/']) || line.contains('#') {
         return;
     }

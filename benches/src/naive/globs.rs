@@ -1,4 +1,7 @@
-//! Wildcards of content blockers, matched the slow way: at every place, with every length.
+//! Wildcards of content blockers, matched the slow way: at every place, with every length; and regular
+//! expressions, by a library.
+
+use regex_automata::meta::Regex;
 
 use super::Said;
 
@@ -12,9 +15,16 @@ pub struct Glob {
     text: String,
     /// Every name that it fits has these letters.
     letters: String,
+    regex: Option<Regex>,
 }
 
 impl Glob {
+    /// A regular expression without its slashes; `None` where the library cannot read it.
+    pub fn regex(feed: u16, said: Said, text: &str) -> Option<Self> {
+        let regex = Some(Regex::new(text).ok()?);
+        Some(Self { feed, said, text: String::new(), letters: String::new(), regex })
+    }
+
     /// A pattern without `@@` and modifiers; `None` where it is more than letters, `*`, `^` and `|`.
     pub fn new(feed: u16, said: Said, text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
@@ -24,11 +34,14 @@ impl Glob {
             return None;
         }
         let letters = text.split(['*', '^', '|']).max_by_key(|run| run.len())?.to_owned();
-        (!letters.is_empty()).then_some(Self { feed, said, text, letters })
+        (!letters.is_empty()).then_some(Self { feed, said, text, letters, regex: None })
     }
 
     /// Whether a name in lower case fits.
     pub fn fits(&self, name: &str) -> bool {
+        if let Some(regex) = &self.regex {
+            return regex.is_match(name);
+        }
         if !name.contains(&self.letters) {
             return false;
         }
