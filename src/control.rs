@@ -218,7 +218,7 @@ impl Control {
         if (named.0.as_str(), named.1.as_deref()) == in_force || self.damaged.as_ref() == Some(&named) {
             return;
         }
-        let Some(loaded) = self.lists.load_current() else { return };
+        let Some(loaded) = self.lists.load_current_beside(live.index()) else { return };
         match loaded {
             Ok(index) => {
                 let names = format!("{} listed names", index.entries());
