@@ -114,3 +114,24 @@ fn a_small_list_beside_a_big_one_is_in_force_within_seconds_and_the_big_index_st
     assert_eq!(named(), before);
     assert_eq!(scene.said("ours.example"), "NXDOMAIN");
 }
+
+#[test]
+fn a_damaged_overlay_is_taken_up_again_once_an_update_has_healed_it() {
+    let mut scene = Scene::lay_out();
+    scene.provider.lists("/bets", names("bet", 20_001) + "bet365.com\n");
+    scene.school.start().unwrap();
+    scene.school.until("the lists are in force", || scene.said("bet20000.example") == "NXDOMAIN");
+    scene.school.write("ours.txt", "ours.example\nchess.example\n");
+    scene.school.until("the small list is in force", || scene.said("chess.example") == "NXDOMAIN");
+    scene.school.stop();
+    let current = std::fs::read_to_string(scene.school.path("state/lists/current")).unwrap();
+    let overlay = format!("state/lists/{}.ovl", current.lines().nth(1).unwrap());
+    scene.school.write(&overlay, "torn");
+    scene.school.start().unwrap();
+    for name in ["ours.example", "locked.example", "bet0.example"] {
+        assert_eq!(scene.said(name), "NXDOMAIN", "{name}: the lists before are whole");
+    }
+    assert_eq!(scene.school.run(&["lists", "update"]).code, Some(0));
+    scene.school.until("the newest list is in force again", || scene.said("chess.example") == "NXDOMAIN");
+    assert_eq!(scene.school.run(&["lists", "verify"]).code, Some(0));
+}

@@ -15,7 +15,7 @@ use crate::promote::{self, RolledBack};
 use crate::record::Record;
 use crate::status::{self, Status};
 use crate::update::{self, Job, Outcome, Take};
-use crate::{Access, Promotion, UpdateError, copies, files};
+use crate::{Access, Promotion, UpdateError, copies, files, watch};
 
 /// The lists directory of one box.
 #[derive(Debug)]
@@ -144,6 +144,13 @@ impl Lists {
     #[must_use]
     pub fn current_overlay(&self) -> Option<String> {
         files::overlay_pointer(&self.file("current"))
+    }
+
+    /// What the pointer to the index in force looks like from outside: whoever promotes, or heals what
+    /// is damaged, leaves another look behind. `None` before the first update.
+    #[must_use]
+    pub fn look_of_current(&self) -> Option<String> {
+        watch::look_of(&self.file("current"))
     }
 
     /// The index that `current` or `previous` names, with its overlay; one of those that are `loaded`

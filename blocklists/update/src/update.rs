@@ -133,10 +133,11 @@ impl<'l> Round<'l> {
         let held = Held::of(self.lists);
         let (base, is_written) = (fit.base.clone(), fit.is_written);
         let overlay = self.write_overlay(fit, &held)?;
-        let is_named = self.lists.current().as_deref() == Some(base.id());
-        let unchanged = is_named && !is_written && overlay == self.lists.current_overlay();
-        // Where only corrections change, the way back leads to the lists before, not to these.
         let whole = self.whole();
+        let is_named = |index: &Index| (index.id(), index.overlay_id()) == (base.id(), overlay.as_deref());
+        // What was healed is in force anew, although nothing else is named.
+        let unchanged = !is_written && whole.is_some_and(is_named);
+        // Where only corrections change, the way back leads to the lists before, not to these.
         let is_new = !whole.is_some_and(|index| index.id() == base.id() && is_same(index, &candidates));
         if !unchanged {
             promote::swap(self.lists, base.id(), overlay.as_deref(), whole.filter(|_| is_new))?;

@@ -3,6 +3,10 @@
 use std::os::unix::fs::MetadataExt;
 
 use blocklists::overlay::LINES_MAX;
+use blocklists_update::held::{Held, Lessons};
+use blocklists_update::used_here::UsedHere;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
 
 use super::*;
 
@@ -248,4 +252,82 @@ fn an_update_that_was_killed_before_its_note_is_picked_up_in_the_overlay_too() {
     assert_eq!((outcome.id, outcome.unchanged), (second.id, true));
     assert!(school.lists("chess.example"));
     assert_eq!(school.item("play").entries, 2);
+}
+
+#[test]
+fn corrections_speak_of_small_lists_too_and_one_that_is_refused_takes_no_list_away() {
+    let school = School::new();
+    let sources = [
+        big(&school),
+        school.list("play", "gambling", "play.example\nbet8.example\nwww.bet7.example\n"),
+        school.list("police", "illegal/other", "locked.example\n"),
+    ];
+    let mut corrections = corrected::out_of_gambling("bet8.example");
+    corrections.extend(corrected::out_of_gambling("bet7.example"));
+    corrections.extend(corrected::out_of_gambling("play.example"));
+    let order = Order { corrections: corrections.clone(), ..Order::new() };
+    school.run(&order, &sources);
+    let file = school.index_file();
+    for (name, listed) in [
+        ("bet8.example", false),
+        ("bet7.example", false),
+        ("www.bet7.example", true),
+        ("play.example", false),
+        ("bet9.example", true),
+        ("locked.example", true),
+    ] {
+        assert_eq!(school.lists(name), listed, "{name}");
+    }
+    let category = CategoryId::new("illegal/other").unwrap();
+    corrections.push(Correction { category, ..corrected::out_of_gambling("locked.example").remove(0) });
+    school.run(&Order { corrections, ..Order::new() }, &sources);
+    for name in ["bet8.example", "play.example", "bet9.example", "locked.example"] {
+        assert!(school.lists(name), "{name}");
+    }
+    assert!(school.index_file() == file && school.is_whole());
+}
+
+#[test]
+fn what_lessons_use_is_held_back_from_a_small_list_beside_a_big_one() {
+    let school = School::new();
+    let today = Date::constant(2026, 9, 1);
+    let dir = school.path("used-here");
+    let mut here = UsedHere::open(&dir, today).unwrap();
+    for ago in 0..5 {
+        let name = Name::parse("www.times-tables.example").unwrap();
+        here.note(today.checked_sub(ago.days()).unwrap(), name.as_ref(), true);
+    }
+    here.save().unwrap();
+    let blocked = ["games", "gambling"].map(|id| CategoryId::new(id).unwrap()).into();
+    let lessons = Lessons { blocked, locked: [].into(), used_here: dir, today };
+    let order = Order::new();
+    let run = |sources: &[Source]| {
+        let job = Job {
+            sources,
+            upkeep: &order.upkeep,
+            access: &order.access,
+            take: order.take,
+            promotion: order.promotion.clone(),
+            forget_rollback: false,
+            lessons: Some(&lessons),
+            corrections: &[],
+        };
+        school.lists.run(&job, &mut |_| {}).unwrap()
+    };
+    let sources = [big(&school), school.list("play", "games", "play.example\n")];
+    run(&sources);
+    let file = school.index_file();
+    school.list("play", "games", "play.example\ntimes-tables.example\nchess.example\n");
+    run(&sources);
+    assert!(school.lists("play.example") && school.lists("chess.example"));
+    assert!(!school.lists("www.times-tables.example"));
+    assert_eq!(Held::of(&school.lists).held.len(), 1);
+    // The next change is compared with the lists, not with what is held back from them.
+    school.list("play", "games", "play.example\ntimes-tables.example\nchess.example\ngo.example\n");
+    run(&sources);
+    assert!(school.lists("go.example") && !school.lists("times-tables.example"));
+    assert_eq!(Held::of(&school.lists).held.len(), 1);
+    blocklists_update::changes::accept(&school.lists, None, Timestamp::now()).unwrap();
+    run(&sources);
+    assert!(school.lists("times-tables.example") && school.index_file() == file);
 }
