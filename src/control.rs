@@ -48,8 +48,9 @@ pub struct Control {
     loaded: Loaded,
     /// The box around the policy.
     world: World,
-    /// An index that turned out to be damaged, so that it is not read again four times a second.
-    damaged: Option<(String, Option<String>)>,
+    /// What the pointer looked like that named a damaged index, so that it is not read again four times
+    /// a second.
+    damaged: Option<String>,
     /// Who changed what; `None` until the loop runs.
     record: Option<Record>,
     /// Keeps the lists fresh.
@@ -223,10 +224,13 @@ impl Control {
         let named = (current, self.lists.current_overlay());
         let live = self.engine.snapshot();
         let in_force = (live.index().id(), live.index().overlay_id());
-        if (named.0.as_str(), named.1.as_deref()) == in_force || self.damaged.as_ref() == Some(&named) {
+        let look = self.lists.look_of_current();
+        if (named.0.as_str(), named.1.as_deref()) == in_force
+            || self.damaged.is_some() && self.damaged == look
+        {
             return;
         }
-        let Some(loaded) = self.lists.load_current() else { return };
+        let Some(loaded) = self.lists.load_current_beside(live.index()) else { return };
         match loaded {
             Ok(index) => {
                 let names = format!("{} listed names", index.entries());
@@ -236,7 +240,7 @@ impl Control {
             }
             Err(error) => {
                 tracing::error!("the new index is not used, the one before stays in force: {error}");
-                self.damaged = Some(named);
+                self.damaged = look;
             }
         }
     }

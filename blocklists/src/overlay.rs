@@ -20,7 +20,7 @@ use crate::index::{BASE, Index, IndexError, OPENERS, OVERLAY, id_of, write};
 use crate::name::{Name, NameRef};
 use crate::read::read_files;
 use crate::report::SourceReport;
-use crate::source::Location;
+use crate::source::{Location, Source};
 
 /// Most lines of a source that lives in the overlay.
 pub const LINES_MAX: usize = 20_000;
@@ -109,8 +109,10 @@ pub fn split(inputs: Vec<Input>) -> Result<Split, CompileError> {
 }
 
 fn is_small(input: &Input) -> Result<bool, CompileError> {
-    let is_built_in = matches!(input.source.location, Location::BuiltIn(_));
-    if is_built_in || input.copy.as_os_str().is_empty() {
+    if matches!(input.source.location, Location::BuiltIn(_)) {
+        return is_plain(input);
+    }
+    if input.copy.as_os_str().is_empty() {
         return Ok(true);
     }
     if std::fs::metadata(&input.copy).is_ok_and(|copy| copy.is_file() && copy.len() > BYTES_MAX) {
@@ -164,7 +166,8 @@ pub fn compile_overlay(
 fn refuse_locked(base: &Index, inputs: &[Input], corrections: &[Correction]) -> Result<(), OverlayError> {
     let fed = |id: &CategoryId| {
         let of_base = base.sources().iter().filter(|indexed| indexed.report.categories.contains(id));
-        let own = inputs.iter().filter(|input| input.source.category.as_ref() == Some(id));
+        let feeds = |source: &Source| source.category.iter().chain(source.map.values()).any(|fed| fed == id);
+        let own = inputs.iter().filter(|input| feeds(&input.source));
         of_base
             .map(|indexed| &indexed.source)
             .chain(own.map(|input| &input.source))

@@ -90,3 +90,48 @@ fn a_correction_in_the_policy_opens_a_wrongly_listed_name_within_seconds_of_the_
     assert_eq!(scene.school.run(&["reload"]).code, Some(0));
     scene.school.until("the name is blocked again", || scene.said("www.bet7.example") == "NXDOMAIN");
 }
+
+#[test]
+fn a_small_list_beside_a_big_one_is_in_force_within_seconds_and_the_big_index_stays() {
+    let scene = Scene::open();
+    scene.provider.lists("/bets", names("bet", 20_001) + "bet365.com\n");
+    assert_eq!(scene.school.run(&["lists", "update"]).code, Some(0));
+    scene.school.until("the big list is in force", || scene.said("bet20000.example") == "NXDOMAIN");
+    let named = || {
+        let current = std::fs::read_to_string(scene.school.path("state/lists/current")).unwrap();
+        current.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = named();
+    scene.school.write("ours.txt", "ours.example\nchess.example\n");
+    scene.school.until("the small list is in force", || scene.said("chess.example") == "NXDOMAIN");
+    let after = named();
+    assert!(before.len() == 2 && before[0] == after[0] && before[1] != after[1], "{before:?} {after:?}");
+    for name in ["ours.example", "locked.example", "evil.example", "bet0.example"] {
+        assert_eq!(scene.said(name), "NXDOMAIN", "{name}");
+    }
+    assert_eq!(scene.school.run(&["lists", "rollback"]).code, Some(0));
+    scene.school.until("the small list is as before", || scene.said("chess.example") != "NXDOMAIN");
+    assert_eq!(named(), before);
+    assert_eq!(scene.said("ours.example"), "NXDOMAIN");
+}
+
+#[test]
+fn a_damaged_overlay_is_taken_up_again_once_an_update_has_healed_it() {
+    let mut scene = Scene::lay_out();
+    scene.provider.lists("/bets", names("bet", 20_001) + "bet365.com\n");
+    scene.school.start().unwrap();
+    scene.school.until("the lists are in force", || scene.said("bet20000.example") == "NXDOMAIN");
+    scene.school.write("ours.txt", "ours.example\nchess.example\n");
+    scene.school.until("the small list is in force", || scene.said("chess.example") == "NXDOMAIN");
+    scene.school.stop();
+    let current = std::fs::read_to_string(scene.school.path("state/lists/current")).unwrap();
+    let overlay = format!("state/lists/{}.ovl", current.lines().nth(1).unwrap());
+    scene.school.write(&overlay, "torn");
+    scene.school.start().unwrap();
+    for name in ["ours.example", "locked.example", "bet0.example"] {
+        assert_eq!(scene.said(name), "NXDOMAIN", "{name}: the lists before are whole");
+    }
+    assert_eq!(scene.school.run(&["lists", "update"]).code, Some(0));
+    scene.school.until("the newest list is in force again", || scene.said("chess.example") == "NXDOMAIN");
+    assert_eq!(scene.school.run(&["lists", "verify"]).code, Some(0));
+}

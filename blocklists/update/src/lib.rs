@@ -1,7 +1,8 @@
 //! Keeps list sources fetched, checked, compiled and promoted.
 //!
-//! One directory holds everything: `<sha256>.idx` (indexes), `current` and `previous` (one line
-//! each: which), `status.json` (what is known of each source), `copies/` (the bytes that the
+//! One directory holds everything: `<sha256>.idx` (indexes), `<sha256>.ovl` (overlays: small sources
+//! and corrections, so that what changes in them costs milliseconds), `current` and `previous` (which
+//! index in the first line, which overlay in the second, if any), `status.json` (what is known of each source), `copies/` (the bytes that the
 //! indexes were compiled from). Whatever instant power is lost at, `current` names a whole index.
 //! Beside them stand `journal/` (what every update changed, for 13 months), which [`as_of`] reads
 //! backwards, and `held.json` (names that lessons use and lists would newly block, see [`held`]).
@@ -23,6 +24,7 @@ mod difference;
 mod error;
 mod fetch;
 mod files;
+mod fit;
 mod gates;
 pub mod held;
 pub mod journal;

@@ -15,7 +15,7 @@ use crate::promote::{self, RolledBack};
 use crate::record::Record;
 use crate::status::{self, Status};
 use crate::update::{self, Job, Outcome, Take};
-use crate::{Access, Promotion, UpdateError, copies, files};
+use crate::{Access, Promotion, UpdateError, copies, files, watch};
 
 /// The lists directory of one box.
 #[derive(Debug)]
@@ -53,10 +53,13 @@ impl fmt::Display for Checked {
     }
 }
 
-/// Whether an index was compiled from exactly these sources (whatever their content was then).
+/// Whether an index was compiled from exactly these sources (whatever their content was then, and in
+/// whatever order).
 #[must_use]
 pub fn is_compiled_from(index: &Index, sources: &[Source]) -> bool {
-    index.sources().iter().map(|indexed| &indexed.source).eq(sources)
+    let indexed = index.sources();
+    let is_in = |source: &Source| indexed.iter().any(|indexed| indexed.source == *source);
+    indexed.len() == sources.len() && sources.iter().all(is_in)
 }
 
 impl Lists {
@@ -136,19 +139,30 @@ impl Lists {
         files::pointer(&self.file("current"))
     }
 
-    /// The id of the overlay in force; `None` when there is nothing to correct.
+    /// The id of the overlay in force; `None` when there are no small sources beside big ones and there
+    /// is nothing to correct.
     #[must_use]
     pub fn current_overlay(&self) -> Option<String> {
         files::overlay_pointer(&self.file("current"))
     }
 
-    /// The index that `current` or `previous` names, with its overlay.
+    /// What the pointer to the index in force looks like from outside: whoever promotes, or heals what
+    /// is damaged, leaves another look behind. `None` before the first update.
+    #[must_use]
+    pub fn look_of_current(&self) -> Option<String> {
+        watch::look_of(&self.file("current"))
+    }
+
+    /// The index that `current` or `previous` names, with its overlay; one of those that are `loaded`
+    /// is not read again.
     ///
     /// # Errors
     /// [`IndexError`] when either is missing or damaged.
-    pub(crate) fn load_named(&self, pointer: &str) -> Option<Result<Index, IndexError>> {
+    pub(crate) fn load_sharing(&self, pointer: &str, loaded: &[&Index]) -> Option<Result<Index, IndexError>> {
         let path = self.file(pointer);
-        let base = self.load(&files::pointer(&path)?);
+        let id = files::pointer(&path)?;
+        let known = loaded.iter().find(|index| index.id() == id);
+        let base = known.map_or_else(|| self.load(&id), |index| Ok(index.without_overlay()));
         let Some(overlay) = files::overlay_pointer(&path) else { return Some(base) };
         Some(base.and_then(|base| base.load_overlay(&self.file(&format!("{overlay}.ovl")))))
     }
@@ -159,7 +173,17 @@ impl Lists {
     /// [`IndexError`] when either is missing or damaged; `None` when there is none yet.
     #[must_use]
     pub fn load_current(&self) -> Option<Result<Index, IndexError>> {
-        self.load_named("current")
+        self.load_sharing("current", &[])
+    }
+
+    /// The same for who has an index already: where only the overlay is another one, only that is read,
+    /// and the big tables are shared.
+    ///
+    /// # Errors
+    /// As [`load_current`](Self::load_current).
+    #[must_use]
+    pub fn load_current_beside(&self, live: &Index) -> Option<Result<Index, IndexError>> {
+        self.load_sharing("current", &[live])
     }
 
     /// The index with this id, without an overlay.
@@ -170,19 +194,31 @@ impl Lists {
         Index::load(&self.file(&format!("{id}.idx")))
     }
 
-    /// The index in force, or the one before when that is damaged.
+    /// The index in force, or the one before when that is damaged. Where an overlay is damaged, its
+    /// index alone will do when no source is missing in it, or when nothing whole is left.
     #[must_use]
     pub fn load_best(&self) -> Option<(Index, LoadedFrom)> {
-        let load = |pointer: &str| match self.load_named(pointer)? {
-            Ok(index) => Some(index),
-            // Without its corrections the index is still better than an older one.
-            Err(error) => {
-                tracing::warn!("{pointer}: {error}");
-                self.load(&files::pointer(&self.file(pointer))?).ok()
-            }
+        let sources = self.record().sources;
+        let has_all = |index: &Index| {
+            let has = |id: &str| index.sources().iter().any(|indexed| indexed.source.id == id);
+            !sources.is_empty() && sources.iter().all(|known| has(&known.source.id))
         };
-        let current = load("current").map(|index| (index, LoadedFrom::Current));
-        current.or_else(|| load("previous").map(|index| (index, LoadedFrom::Previous)))
+        let mut incomplete = None;
+        for (pointer, from) in [("current", LoadedFrom::Current), ("previous", LoadedFrom::Previous)] {
+            let error = match self.load_sharing(pointer, &[]) {
+                Some(Ok(index)) => return Some((index, from)),
+                Some(Err(error)) => error,
+                None => continue,
+            };
+            tracing::warn!("{pointer}: {error}");
+            let base = files::pointer(&self.file(pointer)).and_then(|id| self.load(&id).ok());
+            match base {
+                // It is without its corrections, and still better than an older one.
+                Some(index) if has_all(&index) => return Some((index, from)),
+                base => incomplete = incomplete.or(base.map(|index| (index, from))),
+            }
+        }
+        incomplete
     }
 
     /// What is known of the index given (the one in force, when there is one) and of every source.
@@ -206,12 +242,17 @@ impl Lists {
                 }
                 continue;
             };
-            let index = self.load(&id);
-            checked.push(told(&format!("{id}.idx"), index.as_ref().err().map(ToString::to_string)));
-            if let (Ok(index), Some(overlay)) = (&index, files::overlay_pointer(&self.file(pointer))) {
+            let mut index = self.load(&id);
+            let of_index = told(&format!("{id}.idx"), index.as_ref().err().map(ToString::to_string));
+            // Both may name one index, with another overlay each.
+            if !checked.contains(&of_index) {
+                checked.push(of_index);
+            }
+            if let (Ok(base), Some(overlay)) = (&index, files::overlay_pointer(&self.file(pointer))) {
                 let file = format!("{overlay}.ovl");
-                let laid = index.load_overlay(&self.file(&file));
-                checked.push(told(&file, laid.err().map(|error| error.to_string())));
+                let laid = base.load_overlay(&self.file(&file));
+                checked.push(told(&file, laid.as_ref().err().map(ToString::to_string)));
+                index = laid;
             }
             needed.extend(index.iter().flat_map(Index::sources).map(|source| source.copy_name.clone()));
         }

@@ -9,6 +9,7 @@ use blocklists::overlay::CompiledOverlay;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::fit::uncorrected;
 use crate::record::Record;
 use crate::update::lock;
 use crate::{Lists, UpdateError, changes, files};
@@ -37,15 +38,18 @@ pub(crate) fn write_overlay(
     base.load_overlay(&path).map(drop).map_err(|error| UpdateError::NotKept { path, error })
 }
 
-/// Makes a written index and its overlay those in force; the index before stays beside it, with its own.
+/// Makes a written index and its overlay those in force; the one to go back to, if any, stays beside it.
 ///
 /// # Errors
 /// [`UpdateError::Disk`]; then the one before is in force still.
-pub(crate) fn swap(lists: &Lists, id: &str, overlay: Option<&str>) -> Result<(), UpdateError> {
-    // A damaged index is no index to go back to.
-    let before = lists.current().filter(|before| before != id && lists.load(before).is_ok());
+pub(crate) fn swap(
+    lists: &Lists,
+    id: &str,
+    overlay: Option<&str>,
+    before: Option<&Index>,
+) -> Result<(), UpdateError> {
     if let Some(before) = before {
-        files::write(&lists.file("previous"), named(&before, lists.current_overlay().as_deref()).as_bytes())?;
+        files::write(&lists.file("previous"), named(before.id(), before.overlay_id()).as_bytes())?;
     }
     files::write(&lists.file("current"), named(id, overlay).as_bytes())
 }
@@ -80,11 +84,14 @@ pub(crate) fn roll_back(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result
         let why = "the last update was rolled back already, and nothing older is kept";
         return Err(UpdateError::NoWayBack(why));
     }
-    let previous = files::pointer(&lists.file("previous")).filter(|previous| *previous != from);
-    let previous = previous.and_then(|previous| lists.load(&previous).ok());
-    let previous = previous.ok_or(UpdateError::NoWayBack("there is no index from before that is whole"))?;
+    let newer_overlay = lists.current_overlay();
     // A damaged index has no sources to tell; then its copies are those of the note.
-    let newer = lists.load(&from).ok();
+    let newer = lists.load_current().and_then(Result::ok);
+    let previous = lists.load_sharing("previous", &newer.iter().collect::<Vec<_>>()).and_then(Result::ok);
+    let is_other =
+        |previous: &Index| (previous.id(), previous.overlay_id()) != (&*from, newer_overlay.as_deref());
+    let previous = previous.filter(is_other);
+    let previous = previous.ok_or(UpdateError::NoWayBack("there is no index from before that is whole"))?;
     if let Some(newer) = &newer {
         record.follow(newer);
     }
@@ -114,15 +121,16 @@ pub(crate) fn roll_back(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result
     // First the note: content that is set aside is not promoted again even if this ends here. The
     // note still names the index that is in force at this moment.
     let to = previous.id().to_owned();
-    if let Err(error) = changes::keep(lists, newer.as_ref(), &previous, None, now()) {
+    let before = newer.as_ref().map(|newer| uncorrected(lists, newer));
+    if let Err(error) = changes::keep(lists, before.as_ref(), &uncorrected(lists, &previous), None, now()) {
         tracing::warn!("going back is not in the list journal: {error}");
     }
     write_record(lists, &record)?;
-    let overlays = ["current", "previous"].map(|pointer| files::overlay_pointer(&lists.file(pointer)));
-    let [newer_overlay, older_overlay] = overlays;
+    let overlay = previous.overlay_id().map(str::to_owned);
     files::write(&lists.file("previous"), named(&from, newer_overlay.as_deref()).as_bytes())?;
-    files::write(&lists.file("current"), named(&to, older_overlay.as_deref()).as_bytes())?;
-    write_record(lists, &Record { index: Some(to.clone()), generation: record.generation + 1, ..record })?;
+    files::write(&lists.file("current"), named(&to, overlay.as_deref()).as_bytes())?;
+    let (index, generation) = (Some(to.clone()), record.generation + 1);
+    write_record(lists, &Record { index, overlay, generation, ..record })?;
     Ok(RolledBack { from, to, set_aside })
 }
 
@@ -150,10 +158,11 @@ pub(crate) fn write_record(lists: &Lists, record: &Record) -> Result<(), UpdateE
     files::write(&path, &json)
 }
 
-/// What neither the two indexes nor the note nor the next update needs goes.
-pub(crate) fn sweep(lists: &Lists, record: &Record) {
+/// What neither the two indexes nor the note nor the next update needs goes. `loaded` are indexes that
+/// need not be read for it.
+pub(crate) fn sweep(lists: &Lists, record: &Record, loaded: &[&Index]) {
     let load = |pointer: &str| {
-        let index = lists.load_named(pointer)?.ok();
+        let index = lists.load_sharing(pointer, loaded)?.ok();
         index.or_else(|| lists.load(&files::pointer(&lists.file(pointer))?).ok())
     };
     let kept: Vec<Index> = ["current", "previous"].into_iter().filter_map(load).collect();

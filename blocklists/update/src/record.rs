@@ -37,6 +37,9 @@ pub(crate) struct Record {
     /// The index that it was written for.
     #[serde(default)]
     pub(crate) index: Option<String>,
+    /// The overlay that it was written for.
+    #[serde(default)]
+    pub(crate) overlay: Option<String>,
     /// Counts up with every new index.
     pub(crate) generation: u64,
     /// When the index in force was compiled.
@@ -193,7 +196,8 @@ impl Record {
 
     /// Brings it in line with the index in force, when it was written for another one.
     pub(crate) fn follow(&mut self, in_force: &Index) {
-        if self.index.as_deref() == Some(in_force.id()) {
+        let noted = (self.index.as_deref(), self.overlay.as_deref());
+        if noted == (Some(in_force.id()), in_force.overlay_id()) {
             return;
         }
         for known in &mut self.sources {

@@ -1,15 +1,14 @@
 //! One update, from copies to the promoted index.
 //!
 //! The way: take copies of what is to be tried ([`collect`]), judge each ([`Candidate`]), compile
-//! what is fit, write and read back, swap ([`promote`]), write the note, sweep. Killed at any point
+//! what is fit ([`fit`]), write and read back, swap ([`promote`]), write the note, sweep. Killed at any point
 //! the index in force is whole, and the next update picks up where this one ended.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use blocklists::compile::{CompileError, Compiled, compile};
 use blocklists::index::Index;
-use blocklists::overlay::{Correction, compile_overlay};
+use blocklists::overlay::Correction;
 use blocklists::source::{Location, Source};
 use blocklists::upkeep::Upkeep;
 use jiff::Timestamp;
@@ -19,6 +18,7 @@ use crate::candidate::{Candidate, Terms};
 use crate::collect::{self, Task};
 use crate::error::disk;
 use crate::fetch::Fetcher;
+use crate::fit::{self, Compiling, Fit, is_made_of};
 use crate::held::{Held, Lessons};
 use crate::record::{Record, SourceRecord, corrections_word, program};
 use crate::{Lists, Promotion, UpdateError, changes, copies, files, promote, watch, when};
@@ -86,7 +86,7 @@ pub(crate) fn run(
     let outcome = Round::new(lists, job).run(progress);
     if outcome.is_err() {
         // What this one took and did not use must not fill the disk for the next.
-        promote::sweep(lists, &lists.record());
+        promote::sweep(lists, &lists.record(), &[]);
     }
     outcome
 }
@@ -108,8 +108,8 @@ impl<'l> Round<'l> {
         let now = Timestamp::now();
         // Whole seconds: people read them.
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        let in_force = lists.load_best().map(|(index, _)| index);
         let mut record = lists.record();
+        let in_force = in_force(lists, &record);
         if let Some(in_force) = &in_force {
             record.follow(in_force);
         }
@@ -122,26 +122,7 @@ impl<'l> Round<'l> {
         self.take_copies(&mut candidates)?;
         let terms = self.terms();
         candidates.iter_mut().for_each(|candidate| candidate.promote_waiting(&terms));
-        let current = self.lists.current();
-        let same = self.in_force.as_ref().filter(|index| Some(index.id()) == current.as_deref());
-        let same = same.filter(|index| self.record.program == program() && is_same(index, &candidates));
-        let (base, is_same_base) = match same {
-            Some(index) => (index.without_overlay(), true),
-            None => {
-                progress("compiling");
-                let compiled = compile_what_is_fit(self.lists, &mut candidates, self.now)?;
-                self.keep_locked(&candidates)?;
-                let known = current.filter(|current| *current == compiled.id);
-                match known.and_then(|known| self.lists.load(&known).ok()) {
-                    Some(index) => (index, true),
-                    None => {
-                        let index = promote::write(self.lists, &compiled)?;
-                        self.note_changes(&index);
-                        (index, false)
-                    }
-                }
-            }
-        };
+        let fit = self.compile(&mut candidates, progress)?;
         candidates.iter_mut().for_each(|candidate| candidate.close(self.now));
         match changes::settle(self.lists, self.now) {
             Ok(0) => {}
@@ -150,33 +131,70 @@ impl<'l> Round<'l> {
         }
         let held_seen = watch::look_of(&self.lists.file("held.json"));
         let held = Held::of(self.lists);
-        let overlay = self.write_overlay(&base, &held)?;
-        let unchanged = is_same_base && overlay == self.lists.current_overlay();
-        let id = base.id().to_owned();
+        let (base, is_written) = (fit.base.clone(), fit.is_written);
+        let overlay = self.write_overlay(fit, &held)?;
+        let whole = self.whole();
+        let is_named = |index: &Index| (index.id(), index.overlay_id()) == (base.id(), overlay.as_deref());
+        // What was healed is in force anew, although nothing else is named.
+        let unchanged = !is_written && whole.is_some_and(is_named);
+        // Where only corrections change, the way back leads to the lists before, not to these.
+        let is_new = !whole.is_some_and(|index| index.id() == base.id() && is_same(index, &candidates));
         if !unchanged {
-            promote::swap(self.lists, &id, overlay.as_deref())?;
+            promote::swap(self.lists, base.id(), overlay.as_deref(), whole.filter(|_| is_new))?;
         }
-        let rolled_back_from =
-            self.record.rolled_back_from.clone().filter(|_| unchanged && !self.job.forget_rollback);
+        let rolled_back_from = self.record.rolled_back_from.clone();
         let written = Record {
             program: program().to_owned(),
-            index: Some(id.clone()),
+            index: Some(base.id().to_owned()),
+            overlay,
             generation: self.record.generation + u64::from(!unchanged),
             compiled_at: if unchanged { self.record.compiled_at } else { Some(self.now) },
-            rolled_back_from,
+            rolled_back_from: rolled_back_from
+                .filter(|_| (unchanged || !is_new) && !self.job.forget_rollback),
             corrections: corrections_word(self.job.corrections),
             held_seen,
             held_until: held.next_end(self.now),
             sources: candidates.iter().map(|candidate| candidate.after.clone()).collect(),
         };
         promote::write_record(self.lists, &written)?;
-        promote::sweep(self.lists, &written);
+        let loaded: Vec<&Index> = self.in_force.iter().chain([&base]).collect();
+        promote::sweep(self.lists, &written, &loaded);
         tell(&candidates, progress);
         let refused = candidates.iter().filter_map(Candidate::refused).collect();
         let waits = |candidate: &&Candidate| candidate.after.waiting.is_some();
         let waiting =
             candidates.iter().filter(waits).map(|candidate| candidate.after.source.id.clone()).collect();
-        Ok(Outcome { id, refused, waiting, unchanged })
+        Ok(Outcome { id: base.id().to_owned(), refused, waiting, unchanged })
+    }
+
+    /// The index in force, when it and its overlay are what `current` names.
+    fn whole(&self) -> Option<&Index> {
+        let named = (self.lists.current(), self.lists.current_overlay());
+        let is_named = |index: &&Index| {
+            (Some(index.id()), index.overlay_id()) == (named.0.as_deref(), named.1.as_deref())
+        };
+        self.in_force.as_ref().filter(is_named)
+    }
+
+    /// Compiles what changed: nothing, the overlay of small sources, or all. The journal knows of it
+    /// before it is in force.
+    fn compile(
+        &self,
+        candidates: &mut [Candidate],
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Fit, UpdateError> {
+        let known = self.in_force.as_ref().filter(|_| self.record.program == program());
+        let same = |index: &&Index| known.is_some() && is_same(index, candidates);
+        if let Some(index) = self.whole().filter(same) {
+            return Ok(Fit::of(self.lists, index));
+        }
+        progress("compiling");
+        let fit = Compiling::new(self.lists, known, self.now).run(candidates)?;
+        self.keep_locked(candidates)?;
+        if fit.is_written || !self.whole().is_some_and(|index| is_same(index, candidates)) {
+            self.note_changes(&fit.uncorrected());
+        }
+        Ok(fit)
     }
 
     /// What is always blocked never goes empty once it was there: rather nothing changes at all.
@@ -184,7 +202,10 @@ impl<'l> Round<'l> {
         let in_force = self.in_force.as_ref().map_or(&[][..], Index::sources);
         for Candidate { after, .. } in candidates.iter().filter(|lost| lost.after.copy.is_none()) {
             let held = in_force.iter().find(|indexed| indexed.source.id == after.source.id);
-            if held.is_some_and(|held| held.report.entries > 0 && after.is_locked(&held.report)) {
+            // What a damaged overlay held, the note knows.
+            let noted = || self.record.known(&after.source).filter(|known| known.copy.is_some());
+            let report = held.map(|held| &held.report).or_else(|| noted().map(|known| &known.report));
+            if report.is_some_and(|report| report.entries > 0 && after.is_locked(report)) {
                 let (id, why) = (after.source.id.clone(), after.error.clone().unwrap_or_default());
                 return Err(UpdateError::LockedLost { id, why });
             }
@@ -192,36 +213,28 @@ impl<'l> Round<'l> {
         Ok(())
     }
 
-    /// Compiles what takes names out of the lists, or into them, without touching the lists: the
-    /// corrections of the policy, and what is held back for lessons. Gives the overlay's id.
-    ///
-    /// Corrections that cannot be laid over the index leave it as the lists say, and are told.
-    fn write_overlay(&self, base: &Index, held: &Held) -> Result<Option<String>, UpdateError> {
+    /// Puts the small sources into the overlay, and what takes names out of the lists, or into them,
+    /// without touching the lists: the corrections of the policy, and what is held back for lessons.
+    /// Gives the overlay's id.
+    fn write_overlay(&self, fit: Fit, held: &Held) -> Result<Option<String>, UpdateError> {
         let held = held.active(self.now).filter_map(|held| {
             let (name, exact) = (held.covered.wire()?, !held.covered.subtree);
             Some(Correction { name, exact, category: held.category.clone(), into: false })
         });
         let corrections: Vec<Correction> = self.job.corrections.iter().cloned().chain(held).collect();
-        if corrections.is_empty() {
-            return Ok(None);
+        let base = fit.base.clone();
+        let Some(overlay) = fit.overlay(self.lists, &corrections)? else { return Ok(None) };
+        if self.whole().and_then(Index::overlay_id) != Some(&overlay.id) {
+            promote::write_overlay(self.lists, &base, &overlay)?;
         }
-        match compile_overlay(base, self.lists.copies(), &[], &corrections) {
-            Ok(overlay) => {
-                promote::write_overlay(self.lists, base, &overlay)?;
-                Ok(Some(overlay.id))
-            }
-            Err(error) => {
-                tracing::error!("no correction is in force: {error}");
-                Ok(None)
-            }
-        }
+        Ok(Some(overlay.id))
     }
 
-    /// Writes down what the new index changes, before it is in force. What fails here must not keep
+    /// Writes down what the new lists change, before they are in force. What fails here must not keep
     /// lists from being fresh.
-    fn note_changes(&self, index: &Index) {
-        let before = self.in_force.as_ref().map(Index::without_overlay);
-        let noted = changes::keep(self.lists, before.as_ref(), index, self.job.lessons, self.now);
+    fn note_changes(&self, after: &Index) {
+        let before = self.in_force.as_ref().map(|index| fit::uncorrected(self.lists, index));
+        let noted = changes::keep(self.lists, before.as_ref(), after, self.job.lessons, self.now);
         if let Err(error) = noted {
             tracing::warn!("what changed could not be noted, and no name is held back: {error}");
         }
@@ -291,64 +304,18 @@ impl<'l> Round<'l> {
     }
 }
 
+/// What an update starts from. Where only the overlay is damaged, the note still knows what it held:
+/// then nothing goes back to what was before.
+fn in_force(lists: &Lists, record: &Record) -> Option<Index> {
+    let is_noted = record.index == lists.current() && record.overlay == lists.current_overlay();
+    let alone = || lists.load(&lists.current().filter(|_| is_noted)?).ok();
+    let whole = lists.load_current().and_then(Result::ok);
+    whole.or_else(alone).or_else(|| lists.load_best().map(|(index, _)| index))
+}
+
 /// Whether an index was compiled from exactly these copies.
 fn is_same(index: &Index, candidates: &[Candidate]) -> bool {
-    let indexed = index.sources().iter().map(|source| (&source.source, source.copy_name.as_str()));
-    indexed.eq(candidates.iter().map(|candidate| (&candidate.after.source, candidate.copy_name())))
-}
-
-/// Compiles; a source whose new content is broken or not fit falls back to its copy from before,
-/// and all is compiled again without that content. Each turn gives up at least one copy.
-fn compile_what_is_fit(
-    lists: &Lists,
-    candidates: &mut [Candidate],
-    now: Timestamp,
-) -> Result<Compiled, UpdateError> {
-    loop {
-        let inputs: Vec<_> = candidates.iter().map(|candidate| candidate.input(lists)).collect();
-        let compiled = match compile(&inputs) {
-            Ok(compiled) => compiled,
-            Err(error) => {
-                blame(candidates, error, now)?;
-                continue;
-            }
-        };
-        let mut is_fit = true;
-        for (candidate, report) in candidates.iter_mut().zip(&compiled.reports) {
-            let is_judged = candidate.after.copy.is_some() && candidate.is_new_content();
-            match if is_judged { candidate.judge(report) } else { Ok(()) } {
-                Ok(()) => candidate.after.report = report.clone(),
-                Err(why) => {
-                    candidate.give_up(why, now);
-                    is_fit = false;
-                }
-            }
-        }
-        if is_fit {
-            return Ok(compiled);
-        }
-    }
-}
-
-/// Gives up the copy that could not be compiled, or, where no single one is to blame (together they
-/// are too much), all new content.
-///
-/// # Errors
-/// The error itself when there is nothing left to give up.
-fn blame(candidates: &mut [Candidate], error: CompileError, now: Timestamp) -> Result<(), UpdateError> {
-    let why = error.to_string();
-    let mut given_up = false;
-    for candidate in candidates.iter_mut().filter(|candidate| candidate.after.copy.is_some()) {
-        let is_to_blame = match &error {
-            CompileError::Read { id, .. } => candidate.after.source.id == *id,
-            _ => candidate.is_new_content() && candidate.before.copy.is_some(),
-        };
-        if is_to_blame {
-            candidate.give_up(why.clone(), now);
-            given_up = true;
-        }
-    }
-    if given_up { Ok(()) } else { Err(error.into()) }
+    is_made_of(index, candidates.iter().map(|candidate| (&candidate.after.source, candidate.copy_name())))
 }
 
 fn tell(candidates: &[Candidate], progress: &mut dyn FnMut(&str)) {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::*;
 
-fn out_of_gambling(name: &str) -> Vec<Correction> {
+pub(crate) fn out_of_gambling(name: &str) -> Vec<Correction> {
     let category = CategoryId::new("gambling").unwrap();
     vec![Correction { name: Name::parse(name).unwrap(), exact: false, category, into: false }]
 }

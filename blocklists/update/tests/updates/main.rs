@@ -9,6 +9,7 @@ mod provider;
 mod rolled_back;
 mod scheduled;
 mod secured;
+mod small;
 mod waiting;
 
 use std::collections::BTreeMap;
