@@ -31,6 +31,8 @@ pub(crate) enum Slip {
     AboveMustOpen,
     /// Strangers live below the name, good ones too.
     SharedHosting,
+    /// The address is of a network in which unrelated sites share addresses.
+    SharedAddress,
 }
 
 impl Slip {
@@ -40,6 +42,7 @@ impl Slip {
             Self::MustOpen => "dropped, on the must-open list",
             Self::AboveMustOpen => "dropped, names of the must-open list lie below it",
             Self::SharedHosting => "dropped, a shared hosting apex",
+            Self::SharedAddress => "dropped, an address that many sites share",
         }
     }
 }

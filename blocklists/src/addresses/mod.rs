@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 use crate::category::CategorySet;
 
+pub(crate) use nftables::is_shared;
 pub use nftables::{Shared, nftables, shared_ranges};
 
 /// One row of the address space: where each stretch starts and which set it has.

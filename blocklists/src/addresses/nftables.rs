@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
@@ -25,6 +26,12 @@ pub struct Shared {
     pub net: IpNet,
     /// Whose it is.
     pub owner: &'static str,
+}
+
+/// Whether a network meets a range that many sites share.
+pub(crate) fn is_shared(net: IpNet) -> bool {
+    static RANGES: LazyLock<Vec<Shared>> = LazyLock::new(shared_ranges);
+    RANGES.iter().any(|range| range.net.contains(&net) || net.contains(&range.net))
 }
 
 /// The ranges that no set of ours holds, from `data/shared_ranges.tsv`.

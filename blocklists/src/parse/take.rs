@@ -6,7 +6,8 @@ use thiserror::Error;
 use super::address::{self, AddressError};
 use super::pattern::{self, PatternError};
 use super::{Action, Line, ListFile, Reach, Rule, Subject, Types, WORD_BYTES_MAX};
-use crate::guard;
+use crate::addresses;
+use crate::guard::{self, Slip};
 use crate::name::{Name, NameError, NameRef, write_host};
 use crate::report::{SAMPLES_MAX, Sample, SourceReport};
 
@@ -116,6 +117,10 @@ impl<'p> Parser<'p> {
     /// [`AddressError`]; nothing is counted then.
     pub(super) fn take_answer(&mut self, net: IpNet, marks: Marks<'_>) -> Result<(), Bad> {
         address::check_answer(net)?;
+        if marks.lists() && !self.file.locked && addresses::is_shared(net) {
+            self.drop_entry(Slip::SharedAddress.why());
+            return Ok(());
+        }
         self.report.addresses += 1;
         self.hand_over(marks.rule(Subject::Answer(net)));
         Ok(())

@@ -332,3 +332,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_address_that_many_sites_share_is_dropped_but_from_what_is_always_blocked() {
+    let text = b"104.16.0.1\n198.51.100.7\n104.0.0.0/8\n";
+    let (rules, report) = parse(&source(Format::Domains, None, "adult"), "", text);
+    assert_eq!((rules, report.dropped, report.addresses), (vec!["answer 198.51.100.7/32".to_owned()], 2, 1));
+    let (rules, report) = parse(&source(Format::Domains, None, "illegal/other"), "", text);
+    assert_eq!((rules.len(), report.dropped), (3, 0));
+}
