@@ -114,12 +114,7 @@ impl Naive {
                 let name = match line {
                     Line::Name(name) => name,
                     line => {
-                        let glob = match line {
-                            Line::Glob(text) => Glob::new(feed, said, &text),
-                            Line::Regex(text) => Glob::regex(feed, said, &text),
-                            Line::Name(_) => None,
-                        };
-                        let glob = glob.filter(|_| !cancels);
+                        let glob = Glob::of(line, feed, said).filter(|_| !cancels);
                         let is_slip = |glob: &Glob| {
                             !locked
                                 && !said.exception

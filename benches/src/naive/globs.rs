@@ -4,6 +4,7 @@
 use regex_automata::meta::Regex;
 
 use super::Said;
+use super::formats::Line;
 
 /// One line that means names by how they are spelt.
 #[derive(Debug)]
@@ -19,14 +20,23 @@ pub struct Glob {
 }
 
 impl Glob {
+    /// What a line means that is about no name.
+    pub fn of(line: Line, feed: u16, said: Said) -> Option<Self> {
+        match line {
+            Line::Glob(text) => Self::new(feed, said, &text),
+            Line::Regex(text) => Self::regex(feed, said, &text),
+            Line::Name(_) => None,
+        }
+    }
+
     /// A regular expression without its slashes; `None` where the library cannot read it.
-    pub fn regex(feed: u16, said: Said, text: &str) -> Option<Self> {
+    fn regex(feed: u16, said: Said, text: &str) -> Option<Self> {
         let regex = Some(Regex::new(text).ok()?);
         Some(Self { feed, said, text: String::new(), letters: String::new(), regex })
     }
 
     /// A pattern without `@@` and modifiers; `None` where it is more than letters, `*`, `^` and `|`.
-    pub fn new(feed: u16, said: Said, text: &str) -> Option<Self> {
+    fn new(feed: u16, said: Said, text: &str) -> Option<Self> {
         let text = text.to_ascii_lowercase();
         let is_known =
             |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.*^|".contains(&byte);
