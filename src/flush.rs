@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use blocklists::name::Name;
+use blocklists_update::give_to_owner_of;
 use resolver::Engine;
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,7 @@ impl Waiting {
 pub fn ask(data: &Path, flush: &Flush) -> io::Result<Waiting> {
     let folder = data.join(FOLDER);
     fs::create_dir_all(&folder)?;
+    give_to_owner_of(data, &fs::File::open(&folder)?);
     let wanted = folder.join(format!("{}.{WANTED}", std::process::id()));
     let answer = wanted.with_extension(DONE);
     let _ = fs::remove_file(&answer);
@@ -88,7 +90,9 @@ fn serve_one(path: &Path, engine: &Engine) -> Option<String> {
 
 /// Whole or not at all.
 fn write(path: &Path, what: &impl Serialize) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or_else(|| Path::new(".")))?;
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    give_to_owner_of(folder, file.as_file());
     file.write_all(&serde_json::to_vec(what)?)?;
     file.persist(path)?;
     Ok(())

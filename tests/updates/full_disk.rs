@@ -73,10 +73,7 @@ fn a_disk_that_is_full_costs_the_update_and_nothing_else() {
 
 #[test]
 fn a_real_disk_without_room_does_the_same() {
-    if !nix::unistd::geteuid().is_root() {
-        // Only root can make one; the story above is told to everybody.
-        return;
-    }
+    assert!(nix::unistd::geteuid().is_root(), "only root can make a small disk: run this story as root");
     let mut scene = Scene::open();
     scene.school.stop();
     scene.school.write("bigger.txt", names("ours", 900));

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use blocklists_update::give_to_owner_of;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, AnyPool, Connection};
 use thiserror::Error;
@@ -102,7 +103,9 @@ impl Store {
     pub async fn open(data: &Path) -> Result<Self, StoreError> {
         let path = &Self::file(data);
         let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        made.map_err(|error| StoreError::File { path: path.clone(), error })?;
+        let made = made.map_err(|error| StoreError::File { path: path.clone(), error })?;
+        // SQLite gives the files that it makes beside this one to the same owner.
+        give_to_owner_of(data, &made);
         Self::connect(path, name_of_box(data)?).await
     }
 
@@ -201,6 +204,7 @@ fn name_of_box(data: &Path) -> Result<Arc<str>, StoreError> {
         let mut made = tempfile::NamedTempFile::new_in(data).map_err(file)?;
         let written = io::Write::write_all(&mut made, hex(&octets).as_bytes());
         written.and_then(|()| made.as_file().sync_all()).map_err(file)?;
+        give_to_owner_of(data, made.as_file());
         // Of two that start at once, the first one's name holds.
         match made.persist_noclobber(&path) {
             Err(error) if error.error.kind() != io::ErrorKind::AlreadyExists => {
@@ -246,6 +250,27 @@ mod tests {
         let mode = std::fs::metadata(Store::file(&data)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         Store::open_existing(&data).await.unwrap().close().await;
+    }
+
+    #[tokio::test]
+    async fn what_an_administrator_makes_belongs_to_the_servers_user() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().metadata().unwrap().uid() == 0;
+        if root {
+            // Somebody else's state directory; for others it is their own.
+            chown(directory.path(), Some(65_534), Some(65_534)).unwrap();
+        }
+        let store = Store::open(directory.path()).await.unwrap();
+        store.tokens().create("grafana", Scope::Read, None, "box:root").await.unwrap();
+        let owner = directory.path().metadata().unwrap().uid();
+        let mut files = 0;
+        for file in std::fs::read_dir(directory.path()).unwrap() {
+            let file = file.unwrap();
+            assert_eq!(file.metadata().unwrap().uid(), owner, "{file:?}");
+            files += 1;
+        }
+        assert!(files >= 2, "the store and the name of the box");
     }
 
     #[tokio::test]

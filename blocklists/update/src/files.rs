@@ -23,10 +23,10 @@ pub(crate) fn unfinished(folder: &Path) -> Result<NamedTempFile, UpdateError> {
     tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(disk("write into", folder))
 }
 
-/// Gives a file or folder to the owner of the folder it stands in: an update that an administrator
+/// Gives a file or folder to the owner of the folder it stands in: a command that an administrator
 /// runs must not leave behind what the server cannot read. Only the system's administrator can, so
 /// for others nothing happens.
-pub(crate) fn give_to_owner_of(folder: &Path, file: &File) {
+pub fn give_to_owner_of(folder: &Path, file: &File) {
     if let (Ok(owner), Ok(now)) = (folder.metadata(), file.metadata())
         && now.uid() != owner.uid()
         && let Err(error) = fchown(file, Some(owner.uid()), Some(owner.gid()))

@@ -43,6 +43,7 @@ mod when;
 
 pub use access::{Access, AccessError, Bounds, Credentials};
 pub use error::UpdateError;
+pub use files::give_to_owner_of;
 pub use lists::{Checked, Lists, LoadedFrom, is_compiled_from};
 pub use overview::Overview;
 pub use promote::RolledBack;
