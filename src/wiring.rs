@@ -3,12 +3,14 @@
 //! ```text
 //!  data plane                                                        control plane
 //!  query -> client -> policy -> verdict -> answer -> event           files, lists, signals, admin API
-//!  `-- transport   `-- Snapshot::client, decide    `-- Counters      `-- builds a Snapshot, swaps it in
+//!  `-- transport   `-- Snapshot::client, decide    |-- Counters      `-- builds a Snapshot, swaps it in
+//!                                                  `-- EventRing --> used_here: names, no clients
 //! ```
 //!
 //! A datagram or a TCP message reaches [`resolver::transport`], which asks [`resolver::Engine`].
 //! The engine reads one immutable [`policy::Snapshot`], decides, answers from templates, local
-//! zones, the cache or an upstream, and counts the event. Nothing on that way touches a file, a
+//! zones, the cache or an upstream, and counts the event; a bounded ring carries it to whoever reads,
+//! and drops what comes too fast. Nothing on that way touches a file, a
 //! database or a lock of the control plane. The control plane ([`crate::control`], the admin API)
 //! lives on threads of its own and has one way in: it publishes a new snapshot.
 
