@@ -95,8 +95,10 @@ impl Case<'_> {
         let listed = self.snapshot.index.client_categories(client);
         let sure = self.over_any(&listed, client, true, &closed);
         self.client = client;
+        // What only the client is listed for, and not over every transport, denies nothing below, even
+        // where lists have all that is below the name: the name itself is answered over TCP.
+        self.found.below = self.found.below.intersection(&self.found.here).union(&sure);
         self.found.here = self.found.here.union(if self.stream { &sure } else { &listed });
-        self.found.below = self.found.below.union(&sure);
         self.listed = !self.found.here.is_empty();
     }
 
