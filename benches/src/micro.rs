@@ -1,114 +1,126 @@
-//! The steps of one answer by themselves, in one thread, without a socket: nanoseconds each.
+//! The steps of one answer by themselves, in one thread, without a socket, measured by `divan`.
 
 pub mod instructions;
 mod rig;
 
-use std::hint::black_box;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::OnceLock;
 
 use blocklists::name::Name;
-use policy::Question;
+use divan::{Bencher, Divan, black_box};
+use policy::{Client, Decision, Question};
 use resolver::answer::{self, BlockPage};
 use resolver::wire::{self, NameBuffer, Parsed};
 use resolver::{Tick, Transport};
 
-use crate::figures::{Figures, markdown};
 use crate::names::Names;
 use crate::options::Options;
-use crate::{Outcome, load, machine, school, servers};
+use crate::{Outcome, machine, school, servers};
 use rig::{Rig, Way};
 
 const NAMES: usize = 1_000_000;
 /// Different questions of each kind, so that they are not all in the nearest cache.
 const QUESTIONS: usize = 10_000;
-/// Runs over all questions; the first, which warms the caches, is not counted.
-const RUNS: usize = 21;
+/// Samples of each step; `divan` chooses how many calls make one.
+const SAMPLES: u32 = 200;
 
-/// Measures every step and prints the table.
+/// What all steps are measured on. `divan` calls functions without arguments of ours.
+static RIG: OnceLock<Rig> = OnceLock::new();
+
+/// Measures every step and prints the tree.
 pub fn run(options: &Options) -> Outcome<ExitCode> {
     let folder = tempfile::tempdir()?;
     let names = options.names.unwrap_or(if options.quick { NAMES / 50 } else { NAMES });
     let names = Names::take(options.data.as_deref(), names)?;
     rig::write(folder.path(), &names, QUESTIONS)?;
     let rig = Rig::open(folder.path())?;
+    RIG.set(rig).map_err(|_| "measured twice")?;
     println!("Machine: {}.\nNames: {}.", machine::describe(), names.origin);
     println!(
-        "Method: `cargo run --release -p benches -- micro`: one thread, {QUESTIONS} different questions of each kind, \
-         {} runs, nanoseconds on the wall.\n",
-        RUNS - 1
+        "Method: `cargo run --release -p benches -- micro`: one thread, {QUESTIONS} different questions of each \
+         kind in turn, {SAMPLES} samples.\n"
     );
-    let mut lines = Vec::new();
-    let mut line = |what: &str, figures: &Figures| lines.push(vec![what.to_owned(), figures.brief(0)]);
-    for way in Way::ALL {
-        let packets = rig.packets(way);
-        let mut out = Vec::with_capacity(1536);
-        // Once for many, as a worker does for a batch.
-        let mut recorder = rig.engine.recorder();
-        let (live, now) = (rig.engine.live(), Tick::now());
-        let figures = time(packets, |packet| {
-            black_box(rig.engine.fast(packet, &rig.peer, &live, now, &mut recorder, &mut out));
-        });
-        line(&format!("whole answer, {}", way.name()), &figures);
-    }
-    steps(&rig, &mut line);
-    print!("{}", markdown(&["step", "ns"], &lines));
+    let samples = if options.quick { 1 } else { SAMPLES };
+    Divan::default().sample_count(samples).run_benches();
     Ok(ExitCode::SUCCESS)
 }
 
-/// Parse, decide, look-up, encode.
-fn steps(rig: &Rig, line: &mut dyn FnMut(&str, &Figures)) {
-    let client = school::client(&rig.snapshot, servers::schoolgate::CLIENT);
-    for way in [Way::Blocked, Way::Cached] {
-        let packets = rig.packets(way);
-        let kind = if way == Way::Blocked { "listed" } else { "unlisted" };
-        let parse = time(packets, |packet| {
-            black_box(wire::parse(packet, Transport::Udp, &mut NameBuffer::default()));
-        });
-        line(&format!("parse, {kind}"), &parse);
-        let names: Vec<Name> = packets.iter().filter_map(|packet| asked(packet)).collect();
-        let decide = time(&names, |name| {
-            black_box(rig.snapshot.decide(&client, &Question { name: name.as_ref(), rtype: 1 }));
-        });
-        line(&format!("decide (with its look-up), {kind}"), &decide);
-        let find = time(&names, |name| {
-            black_box(rig.snapshot.index().find(name.as_ref(), 1));
-        });
-        line(&format!("look-up in the index, {kind}"), &find);
-    }
-    let decided = rig.packets(Way::Blocked).iter().filter_map(|packet| {
-        let name = asked(packet)?;
-        let decision = rig.snapshot.decide(&client, &Question { name: name.as_ref(), rtype: 1 });
-        Some((packet, decision))
-    });
-    let decided: Vec<_> = decided.collect();
+fn rig() -> &'static Rig {
+    RIG.get().expect("run() makes it before anything is measured")
+}
+
+/// One after the other, without end.
+fn turns<'a, T>(items: &'a [T]) -> impl FnMut() -> &'a T {
+    let mut turns = items.iter().cycle();
+    move || turns.next().expect("there are questions of every kind")
+}
+
+/// The whole of [`resolver::Engine::fast`].
+#[divan::bench(args = Way::ALL)]
+fn answer(bencher: Bencher<'_, '_>, way: Way) {
+    let rig = rig();
     let mut out = Vec::with_capacity(1536);
-    let encode = time(&decided, |(packet, decision)| {
+    // Once for many, as a worker does for a batch.
+    let mut recorder = rig.engine.recorder();
+    let (live, now) = (rig.engine.live(), Tick::now());
+    bencher.with_inputs(turns(rig.packets(way))).bench_local_values(|packet| {
+        rig.engine.fast(black_box(packet), &rig.peer, &live, now, &mut recorder, &mut out)
+    });
+}
+
+#[divan::bench(args = [Way::Blocked, Way::Cached])]
+fn parse(bencher: Bencher<'_, '_>, way: Way) {
+    bencher.with_inputs(turns(rig().packets(way))).bench_local_values(|packet| {
+        let mut buffer = NameBuffer::default();
+        black_box(wire::parse(black_box(packet), Transport::Udp, &mut buffer));
+    });
+}
+
+/// With its look-up.
+#[divan::bench(args = [Way::Blocked, Way::Cached])]
+fn decide(bencher: Bencher<'_, '_>, way: Way) {
+    let (rig, client) = (rig(), client());
+    let names = asked(way);
+    bencher.with_inputs(turns(&names)).bench_local_values(|name| {
+        rig.snapshot.decide(&client, &Question { name: black_box(name).as_ref(), rtype: 1 })
+    });
+}
+
+/// In the index alone.
+#[divan::bench(args = [Way::Blocked, Way::Cached])]
+fn look_up(bencher: Bencher<'_, '_>, way: Way) {
+    let names = asked(way);
+    bencher
+        .with_inputs(turns(&names))
+        .bench_local_values(|name| rig().snapshot.index().find(black_box(name).as_ref(), 1));
+}
+
+/// A block that is decided already, parsed and encoded.
+#[divan::bench]
+fn encode(bencher: Bencher<'_, '_>) {
+    let (rig, client) = (rig(), client());
+    let decide = |name: &Name| rig.snapshot.decide(&client, &Question { name: name.as_ref(), rtype: 1 });
+    let decided = asked(Way::Blocked).iter().map(decide).collect::<Vec<Decision>>();
+    let decided: Vec<(&Vec<u8>, Decision)> = rig.packets(Way::Blocked).iter().zip(decided).collect();
+    let mut out = Vec::with_capacity(1536);
+    bencher.with_inputs(turns(&decided)).bench_local_values(|(packet, decision)| {
         let mut buffer = NameBuffer::default();
         if let Parsed::Query(query) = wire::parse(packet, Transport::Udp, &mut buffer) {
             answer::deny(&query, decision, &rig.snapshot, BlockPage::default(), &mut out);
             black_box(&out);
         }
     });
-    line("parse and encode a block", &encode);
 }
 
-/// The name that a question asks for.
-fn asked(packet: &[u8]) -> Option<Name> {
-    match wire::parse(packet, Transport::Udp, &mut NameBuffer::default()) {
+fn client() -> Client {
+    school::client(&rig().snapshot, servers::schoolgate::CLIENT)
+}
+
+/// The names that the questions of a way ask for.
+fn asked(way: Way) -> Vec<Name> {
+    let name = |packet: &Vec<u8>| match wire::parse(packet, Transport::Udp, &mut NameBuffer::default()) {
         Parsed::Query(query) => Some(query.name.to_owned()),
         Parsed::Reject(..) | Parsed::Drop => None,
-    }
-}
-
-/// Nanoseconds for each item, over several runs through all of them.
-fn time<T>(items: &[T], mut each: impl FnMut(&T)) -> Figures {
-    let count = load::count(items.len().max(1) as u64);
-    let mut runs: Vec<f64> = Vec::with_capacity(RUNS);
-    for _ in 0..RUNS {
-        let started = Instant::now();
-        items.iter().for_each(&mut each);
-        runs.push(started.elapsed().as_secs_f64() * 1e9 / count);
-    }
-    Figures::new(runs.split_off(1))
+    };
+    rig().packets(way).iter().filter_map(name).collect()
 }
