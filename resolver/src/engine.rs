@@ -1,26 +1,28 @@
 //! How one query is answered: query -> client -> policy -> verdict -> answer -> event.
 //!
-//! There are two ways through the same steps. [`Engine::fast`] is synchronous, allocates nothing
+//! There are two ways through the same steps. [`Engine::fast`], here, is synchronous, allocates nothing
 //! and never waits: errors, blocks, refusals, rewrites and whatever the cache has. What it cannot
-//! do it leaves to [`Engine::answer`], which may ask an upstream or the school's own zones. Policy
+//! do it leaves to [`Engine::answer`] (`engine/waiting.rs`), which may ask an upstream or the school's own
+//! zones. What answers are made from, and how that is swapped, is in `engine/live.rs`. Policy
 //! is decided before the cache is looked at, and every answer that came from outside is inspected
 //! again each time it is given (step 15), so a change of policy is live on the next query.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+mod live;
+mod waiting;
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-use blocklists::name::{Name, NameRef};
-use policy::{BlockStyle, Decision, Question, Snapshot, Target, Verdict};
-use tokio::time::timeout;
+use blocklists::name::NameRef;
+use policy::{BlockStyle, Decision, Snapshot, Target, Verdict};
 
 use crate::answer;
-use crate::cache::{Cache, CacheSize, Contended, Entry, KeyRef, Look, SavedError};
+use crate::cache::{Cache, CacheSize, Contended, Entry, Look, SavedError};
 use crate::case::{Age, Case};
 use crate::counters::{CacheLook, Counters};
 use crate::event::{Event, Path};
 use crate::flight::Flights;
-use crate::limits::{CHAIN_MAX, CLIENT_DEADLINE, STALE_AFTER};
 use crate::local::LocalZones;
 use crate::peer::Peer;
 use crate::recorder::Recorder;
@@ -28,10 +30,11 @@ use crate::renewal::Renewals;
 use crate::reply::ede;
 use crate::ring::EventRing;
 use crate::sightings::{Seen, Sightings};
-use crate::tallies::Tallies;
 use crate::tick::Tick;
 use crate::upstream::Upstreams;
 use crate::wire::{self, NameBuffer, Parsed, rcode, rtype};
+
+pub use live::Live;
 
 /// What of the configuration the engine needs.
 #[derive(Debug, Clone, Default)]
@@ -53,41 +56,6 @@ pub enum Fast {
     Slow,
     /// No reply is due.
     Drop,
-}
-
-/// Everything that one answer is made from, swapped whole.
-pub struct Live {
-    snapshot: Arc<Snapshot>,
-    tallies: Arc<Tallies>,
-    upstreams: Upstreams,
-    local: Arc<LocalZones>,
-    /// Counts configurations of upstreams, so that answers of earlier ones are not found again.
-    generation: u32,
-}
-
-impl Live {
-    /// The policies that decide.
-    #[must_use]
-    pub fn snapshot(&self) -> &Arc<Snapshot> {
-        &self.snapshot
-    }
-
-    /// How often the upstreams have been replaced.
-    #[must_use]
-    pub fn generation(&self) -> u32 {
-        self.generation
-    }
-
-    /// The cells that its answers are counted in.
-    pub(crate) fn tallies(&self) -> &Arc<Tallies> {
-        &self.tallies
-    }
-
-    /// Who is asked.
-    #[must_use]
-    pub fn upstreams(&self) -> &Upstreams {
-        &self.upstreams
-    }
 }
 
 /// The data plane's heart; every transport calls the same one.
@@ -116,8 +84,13 @@ impl Engine {
         let counters = Counters::default();
         let events = EventRing::default();
         let recorder = Mutex::new(Recorder::new(&counters, &events));
-        let tallies = tallies(&counters, &events, &snapshot);
-        let live = Live { snapshot, tallies, upstreams, local: Arc::new(local), generation: 0 };
+        let live = Live {
+            tallies: live::tallies(&counters, &events, &snapshot),
+            snapshot,
+            upstreams,
+            local: Arc::new(local),
+            generation: 0,
+        };
         Arc::new(Self {
             cache: Arc::new(Cache::new(settings.cache_bytes, settings.stale)),
             renewals: Renewals::default(),
@@ -129,59 +102,6 @@ impl Engine {
             recorder,
             sightings: Sightings::default(),
         })
-    }
-
-    /// What one more thread records with on the [`fast`](Self::fast) way; for the life of the
-    /// thread. What is [`live`](Self::live) is to be loaded after it.
-    #[must_use]
-    pub fn recorder(&self) -> Recorder {
-        let recorder = Recorder::new(&self.counters, &self.events);
-        self.live.rcu(|live| Live {
-            snapshot: Arc::clone(&live.snapshot),
-            tallies: tallies(&self.counters, &self.events, &live.snapshot),
-            upstreams: live.upstreams.clone(),
-            local: Arc::clone(&live.local),
-            generation: live.generation,
-        });
-        recorder
-    }
-
-    /// What answers are made from now: loaded once for a batch.
-    #[must_use]
-    pub fn live(&self) -> Arc<Live> {
-        self.live.load_full()
-    }
-
-    /// The policies that decide now.
-    #[must_use]
-    pub fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.live.load().snapshot)
-    }
-
-    /// Makes other policies live: they decide the very next query.
-    pub fn publish(&self, snapshot: &Arc<Snapshot>) {
-        self.live.rcu(|live| Live {
-            snapshot: Arc::clone(snapshot),
-            tallies: tallies(&self.counters, &self.events, snapshot),
-            upstreams: live.upstreams.clone(),
-            local: Arc::clone(&live.local),
-            generation: live.generation,
-        });
-        self.sightings.judge_again(snapshot);
-    }
-
-    /// Makes other policies live together with other upstreams and local data. Answers that the
-    /// earlier upstreams gave are not used any more.
-    pub fn reconfigure(&self, snapshot: &Arc<Snapshot>, upstreams: &Upstreams, local: LocalZones) {
-        let local = Arc::new(local);
-        self.live.rcu(|live| Live {
-            snapshot: Arc::clone(snapshot),
-            tallies: tallies(&self.counters, &self.events, snapshot),
-            upstreams: upstreams.clone(),
-            local: Arc::clone(&local),
-            generation: live.generation.wrapping_add(1),
-        });
-        self.sightings.judge_again(snapshot);
     }
 
     /// What was counted.
@@ -305,40 +225,6 @@ impl Engine {
         if is_dropped(&decision) { Fast::Drop } else { Fast::Reply(path) }
     }
 
-    /// Answers any packet, waiting for others where it has to; `None` when no reply is due. Needs a
-    /// tokio runtime.
-    pub async fn answer(&self, packet: Vec<u8>, peer: Peer) -> Option<Vec<u8>> {
-        let started = Instant::now();
-        let live = self.live();
-        let (mut buffer, mut out) = (NameBuffer::default(), Vec::new());
-        match self.open(&packet, &peer, &live, &mut buffer, &mut out) {
-            Err(Fast::Reply(path)) => {
-                let mut recorder = self.recording();
-                recorder.reject(peer.transport);
-                recorder.took(path, started.elapsed(), 1);
-            }
-            Err(Fast::Slow | Fast::Drop) => return None,
-            Ok(case) => {
-                let (decision, path) = match self.at_once(&case, Tick::now(), &mut out) {
-                    Some(done) => done,
-                    None => self.in_time(&case, &mut out).await,
-                };
-                let event = case.event(&peer, &decision, path, &out);
-                let (now, took) = (Tick::now(), started.elapsed());
-                let mut recorder = self.recording();
-                if path == Path::Cache {
-                    recorder.looked(CacheLook::Hit);
-                }
-                self.record(&case, &event, now, &mut recorder);
-                if is_dropped(&decision) {
-                    return None;
-                }
-                recorder.took(path, took, 1);
-            }
-        }
-        Some(out)
-    }
-
     /// Query -> client -> policy -> verdict. `Err` for a packet that earns an error or nothing.
     fn open<'a>(
         &self,
@@ -421,105 +307,10 @@ impl Engine {
         case.respond(&[old], (now, Age::Stale), self.settings.block_page, out)
     }
 
-    /// Verdict -> answer, waiting for others, but no longer than a client does, and less long where
-    /// an old answer can stand in.
-    async fn in_time(&self, case: &Case<'_>, out: &mut Vec<u8>) -> (Decision, Path) {
-        if case.decision.verdict == Verdict::Local {
-            let decision = timeout(CLIENT_DEADLINE, self.wait_for_zones(case, out)).await;
-            return (decision.unwrap_or_else(|_| case.fail(ede::NETWORK_ERROR, out)), Path::Local);
-        }
-        let old = match self.cache.find(case.key(), Tick::now()) {
-            Look::Old(old) => Some(old),
-            _ => None,
-        };
-        let patience = if old.is_some() { STALE_AFTER } else { CLIENT_DEADLINE };
-        let fetched = timeout(patience, self.fetch(case.key(), case.live)).await;
-        let now = Tick::now();
-        let page = self.settings.block_page;
-        let decision = match (fetched.as_deref(), old) {
-            (Ok(entry), _) if entry.failure().is_none() => {
-                case.respond(&[entry], (now, Age::Fresh), page, out)
-            }
-            (Ok(entry), _) if entry.failure().is_some_and(ede::is_forged) => {
-                case.fail(entry.failure().unwrap_or(ede::NETWORK_ERROR), out)
-            }
-            (_, Some(old)) => self.stand_in(case, &old, now, out),
-            (Ok(entry), None) => case.fail(entry.failure().unwrap_or(ede::NETWORK_ERROR), out),
-            (Err(_), None) => case.fail(ede::NO_REACHABLE_AUTHORITY, out),
-        };
-        (decision, Path::Upstream)
-    }
-
-    /// Verdict -> answer, from the school's own zones and whatever they lead to.
-    async fn wait_for_zones(&self, case: &Case<'_>, out: &mut Vec<u8>) -> Decision {
-        let parts = self.local(case).await;
-        match parts.iter().find_map(|entry| entry.failure()) {
-            Some(code) => case.fail(code, out),
-            None => {
-                let parts: Vec<&Entry> = parts.iter().map(Arc::as_ref).collect();
-                case.respond(&parts, (Tick::now(), Age::Fresh), self.settings.block_page, out)
-            }
-        }
-    }
-
-    /// The cache's answer or failure, or the upstream's.
-    async fn fetch(&self, key: KeyRef<'_>, live: &Live) -> Arc<Entry> {
-        if let Look::Fresh(entry) | Look::Failing(entry, _) = self.cache.find(key, Tick::now()) {
-            self.recording().looked(CacheLook::Hit);
-            return entry;
-        }
-        self.recording().looked(CacheLook::Miss);
-        let fetched = match live.upstreams.group(key.asked.group) {
-            Some(upstream) => self.flights.fetch(key.to_owned(), upstream, &self.cache).await,
-            None => None,
-        };
-        fetched.unwrap_or_else(|| Arc::new(Entry::failed(ede::NETWORK_ERROR, Tick::now())))
-    }
-
-    /// The answer of the school's own zones. Where an alias of theirs leads out of them, what it
-    /// leads to is resolved like any name.
-    async fn local(&self, case: &Case<'_>) -> Vec<Arc<Entry>> {
-        let rtype = case.query.rtype;
-        let mut parts: Vec<Arc<Entry>> = Vec::new();
-        let mut name: Name = case.query.name.to_owned();
-        let mut decision = case.decision;
-        loop {
-            let now = Tick::now();
-            let own = decision.verdict == Verdict::Local;
-            let entry = if own {
-                Arc::new(match case.live.local.ask(name.as_ref(), rtype).await {
-                    Ok(body) => Entry::answer(body, now),
-                    Err(_) => Entry::failed(ede::NETWORK_ERROR, now),
-                })
-            } else {
-                let mut key = case.key();
-                (key.name, key.asked.group) = (name.as_ref(), decision.upstream);
-                self.fetch(key, case.live).await
-            };
-            let next = entry.dangling(rtype).filter(|_| own && parts.len() + 1 < CHAIN_MAX);
-            parts.push(entry);
-            let Some(next) = next else { return parts };
-            name = next;
-            decision = case.live.snapshot.decide(&case.client, &Question { name: name.as_ref(), rtype });
-        }
-    }
-
     fn record(&self, case: &Case<'_>, event: &Event<'_>, now: Tick, recorder: &mut Recorder) {
         recorder.record(event, case.live.tallies(), now);
         self.sightings.note(event, now);
     }
-
-    /// The slow way's recorder: counters are whole at every instant.
-    fn recording(&self) -> MutexGuard<'_, Recorder> {
-        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Where answers of a snapshot are counted; events of its time can be read from now on.
-fn tallies(counters: &Counters, events: &EventRing, snapshot: &Snapshot) -> Arc<Tallies> {
-    let tallies = counters.tallies(snapshot);
-    events.remember(tallies.number(), tallies.labels());
-    tallies
 }
 
 /// Seconds since 1970; 0 before it.

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use blocklists::name::Name;
 use hickory_proto::op::ResponseCode;
 use policy::Snapshot;
 use proptest::prelude::*;
 
 use super::*;
+use crate::cache::KeyRef;
 use crate::fixtures::{Ask, Script, ask, engine, no_zones, response, twice};
+use crate::limits::{CLIENT_DEADLINE, STALE_AFTER};
 use crate::peer::Transport;
 use crate::upstream::{UpError, Upstream};
 

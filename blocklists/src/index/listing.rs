@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use super::{EntryAction, Index, Probe};
+use super::{EntryAction, Index};
 use crate::category::CategorySet;
 use crate::name::NameRef;
 
@@ -33,7 +33,7 @@ impl Index {
         if !self.tables.extras.may_act(own) {
             return None;
         }
-        let (extras, found) = (&self.tables.extras, self.listed(name, &Probe::none(self.tables.key)));
+        let (extras, found) = (&self.tables.extras, self.listed(name));
         let wanted = extras.action(name, rtype, stream, &found, own)?;
         let over_tcp = !stream && self.action(wanted) == Some(&EntryAction::TcpOnly);
         if over_tcp && self.is_listed_over_stream(name, rtype, category) {

@@ -12,6 +12,7 @@ pub(crate) mod hash;
 mod listing;
 pub(crate) mod meaning;
 mod over;
+mod probe;
 pub(crate) mod sections;
 pub(crate) mod table;
 mod walk;
@@ -28,8 +29,8 @@ use crate::report::SourceReport;
 use crate::source::Source;
 pub use listing::Listing;
 use over::Over;
+pub use probe::{Probe, Suffixes};
 use table::Tables;
-pub use walk::Probe;
 use walk::walk;
 
 pub use action::{Record, Stored as EntryAction};
@@ -203,23 +204,28 @@ impl Index {
     /// The same over UDP, or over a stream (TCP).
     #[must_use]
     pub fn find_over(&self, name: NameRef<'_>, rtype: u16, stream: bool) -> Found {
-        // Hashes are computed as the walk goes, or once for two walks.
-        let probe = if self.over.is_some() { self.probe(name) } else { Probe::none(self.tables.key) };
-        self.find_probed(name, rtype, stream, &probe)
+        self.find_probed(name, rtype, stream, &self.probe(name))
     }
 
-    /// The hashes that looking a name up needs, to be carried from [`warm`](Self::warm) to
-    /// [`find_probed`](Self::find_probed).
+    /// A name's suffixes hashed under the key of this index: for [`warm`](Self::warm),
+    /// [`find_probed`](Self::find_probed), and maps of names beside the index.
     #[must_use]
     pub fn probe(&self, name: NameRef<'_>) -> Probe {
         Probe::of(name, self.tables.key)
+    }
+
+    /// Whether a probe is one of this index.
+    #[must_use]
+    #[inline]
+    pub fn has_probed(&self, probe: &Probe) -> bool {
+        probe.key() == self.tables.key
     }
 
     /// Pulls into the processor's caches what looking these names up will touch. The loads depend on
     /// nothing but the hashes, so those of all names are under way at once, where look-ups one after
     /// the other would wait for each in turn.
     pub fn warm(&self, probes: &[Probe]) {
-        let hashes = || probes.iter().flat_map(|probe| probe.hashes(self.tables.key).iter().skip(1).take(2));
+        let hashes = || probes.iter().flat_map(|probe| probe.hashes().iter().skip(1));
         let mut sum = 0;
         for &hash in hashes() {
             sum ^= self.tables.touch_record(hash);
@@ -238,6 +244,9 @@ impl Index {
     /// name hashed anew; one of another name is the caller's mistake.
     #[must_use]
     pub fn find_probed(&self, name: NameRef<'_>, rtype: u16, stream: bool, probe: &Probe) -> Found {
+        if !self.has_probed(probe) {
+            return self.find_over(name, rtype, stream);
+        }
         let mut base = Found::NOTHING;
         let (listed, _) = walk(&self.tables, name, probe, &mut base);
         if self.tables.extras.may_change(&base) {
@@ -254,9 +263,9 @@ impl Index {
     }
 
     /// What the big table says, marks and all.
-    fn listed(&self, name: NameRef<'_>, probe: &Probe) -> Found {
+    fn listed(&self, name: NameRef<'_>) -> Found {
         let mut found = Found::NOTHING;
-        walk(&self.tables, name, probe, &mut found);
+        walk(&self.tables, name, &self.probe(name), &mut found);
         found
     }
 }

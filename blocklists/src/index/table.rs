@@ -153,25 +153,10 @@ impl Tables {
         self.sections.bytes().get(self.entries.clone()).unwrap_or(&[]).as_chunks().0
     }
 
-    /// What is said of the name with this hash.
+    /// For look-ups one after the other.
     #[inline]
-    pub(crate) fn look_up(&self, hash: u64) -> Entry {
-        let place = Place::of(hash, self.buckets);
-        let Some([record, next]) = self.records().get(place.bucket..).and_then(<[_]>::first_chunk) else {
-            return Entry::Nothing;
-        };
-        if !lets_pass(record, place) {
-            return Entry::Nothing;
-        }
-        let low = free_bits(self.buckets);
-        let wanted = place.rest & !low;
-        let bucket = self.entries().get(start(record)..start(next)).unwrap_or(&[]);
-        let mut bucket = bucket.iter().map(|entry| u64::from_le_bytes(*entry));
-        match bucket.find(|entry| entry & !low == wanted) {
-            // The free bits are fewer than 32.
-            Some(entry) => Entry::Effect(usize::try_from(entry & low).unwrap_or(usize::MAX)),
-            None => Entry::Passed,
-        }
+    pub(crate) fn look(&self) -> Look<'_> {
+        Look { buckets: self.buckets, records: self.records(), entries: self.entries() }
     }
 
     /// A number that stands in the record of a hash: touched, not understood.
@@ -200,6 +185,37 @@ impl Tables {
     pub(crate) fn bytes(&self) -> u64 {
         let effects = size_of_val(&*self.effects.starts) + size_of_val(&*self.effects.words);
         (self.sections.bytes().len() + effects) as u64 + self.extras.bytes()
+    }
+}
+
+/// Records and entries, found in the file once for all suffixes of a name.
+#[derive(Clone, Copy)]
+pub(crate) struct Look<'a> {
+    buckets: u32,
+    records: &'a [[u8; RECORD]],
+    entries: &'a [[u8; 8]],
+}
+
+impl Look<'_> {
+    /// What is said of the name with this hash.
+    #[inline]
+    pub(crate) fn up(self, hash: u64) -> Entry {
+        let place = Place::of(hash, self.buckets);
+        let Some([record, next]) = self.records.get(place.bucket..).and_then(<[_]>::first_chunk) else {
+            return Entry::Nothing;
+        };
+        if !lets_pass(record, place) {
+            return Entry::Nothing;
+        }
+        let low = free_bits(self.buckets);
+        let wanted = place.rest & !low;
+        let bucket = self.entries.get(start(record)..start(next)).unwrap_or(&[]);
+        let mut bucket = bucket.iter().map(|entry| u64::from_le_bytes(*entry));
+        match bucket.find(|entry| entry & !low == wanted) {
+            // The free bits are fewer than 32.
+            Some(entry) => Entry::Effect(usize::try_from(entry & low).unwrap_or(usize::MAX)),
+            None => Entry::Passed,
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use blocklists::name::NameRef;
 use crate::client::{Client, Question, Standing};
 use crate::decision::{Decision, Reason, ReasonId, Verdict, Waiver};
 use crate::local_names::is_bare_label;
-use crate::names::Fact;
+use crate::names::{Fact, Known};
 use crate::school::policies::{Action, Policy};
 use crate::snapshot::{Snapshot, Verbs};
 use crate::trace::Tracer;
@@ -92,8 +92,8 @@ pub(crate) struct Case<'a> {
     /// What lists say of the client.
     pub(crate) client: Listing,
     pub(crate) said: Said,
-    /// Whether the names map has the name: if not, nothing is opened below it.
-    pub(crate) known: bool,
+    /// Where the names map has the name: if nowhere, nothing is opened below it.
+    pub(crate) known: Option<Known>,
     pub(crate) found: Found,
     /// Whether any list has the name at all: most names of a school are on none, and are spared
     /// the comparisons of sets.
@@ -105,7 +105,7 @@ impl Snapshot {
         &self,
         client: &Client,
         question: &Question<'_>,
-        probe: Option<&Probe>,
+        probe: &Probe,
         trace: &mut T,
     ) -> Decision {
         trace.step(2, "who asks", || words::client(self, client));
@@ -130,7 +130,7 @@ impl Snapshot {
     }
 
     /// Looks a question up, in the names map and in the index, with what lists say of the client.
-    fn case<'a>(&'a self, client: &Client, question: &Question<'a>, probe: Option<&Probe>) -> Case<'a> {
+    fn case<'a>(&'a self, client: &Client, question: &Question<'a>, probe: &Probe) -> Case<'a> {
         let mut case = self.case_probed(client, question.name, question.rtype, probe);
         if client.listed.is_something() {
             case.add_client(client.listed);
@@ -140,24 +140,15 @@ impl Snapshot {
 
     /// Looks a name up, whoever asks.
     pub(crate) fn case_of<'a>(&'a self, client: &Client, name: NameRef<'a>, rtype: u16) -> Case<'a> {
-        self.case_probed(client, name, rtype, None)
+        self.case_probed(client, name, rtype, &self.probe(name))
     }
 
-    fn case_probed<'a>(
-        &'a self,
-        client: &Client,
-        name: NameRef<'a>,
-        rtype: u16,
-        probe: Option<&Probe>,
-    ) -> Case<'a> {
+    fn case_probed<'a>(&'a self, client: &Client, name: NameRef<'a>, rtype: u16, probe: &Probe) -> Case<'a> {
         let number = self.known_policy(client.policy);
         let mut said = Said::default();
-        let known = self.names.facts(name, number, |fact| said.note(fact));
+        let known = self.names.facts(name, probe, number, |fact| said.note(fact));
         let verbs = self.verbs(number);
-        let mut found = match probe {
-            Some(probe) => self.index.find_probed(name, rtype, client.stream, probe),
-            None => self.index.find_over(name, rtype, client.stream),
-        };
+        let mut found = self.index.find_probed(name, rtype, client.stream, probe);
         if client.stream && self.has_tcp_only {
             // What may never be had may not be had over TCP either.
             let closed = self.locked.union(&verbs.sealed);
@@ -314,7 +305,7 @@ impl Case<'_> {
     pub(crate) fn left_after_approved(&self) -> CategorySet {
         let mut left = self.found.here.difference(&self.verbs.ignored);
         if self.said.approved.is_some() {
-            self.snapshot.names.facts(self.name, self.number, |fact| {
+            self.snapshot.names.facts(self.name, &self.snapshot.probe(self.name), self.number, |fact| {
                 if let Fact::Approved(list) = fact {
                     left = left.difference(self.snapshot.cleared_by(list));
                 }

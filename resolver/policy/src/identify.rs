@@ -4,12 +4,16 @@
 //! own policy only applies where `compare` finds it not looser than the network's; else the
 //! network's policy stays, which a warning and the trace say.
 
+mod subnets;
+
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::hash::BuildHasherDefault;
+use std::net::IpAddr;
 
 use blocklists::index::Listing;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use prefix_trie::PrefixMap;
+use blocklists::name::NameHasher;
+use ipnet::IpNet;
+use subnets::Subnets;
 
 use crate::address::{is_private, unmapped};
 use crate::client::{Asker, Client, Standing, World};
@@ -19,11 +23,10 @@ use crate::school::School;
 /// Addresses and interfaces, ready for look-up.
 #[derive(Debug, Default)]
 pub(crate) struct Identities {
-    subnets_v4: PrefixMap<Ipv4Net, u16>,
-    subnets_v6: PrefixMap<Ipv6Net, u16>,
+    subnets: Subnets,
     interfaces: HashMap<u32, OnLink>,
     listeners: HashMap<IpAddr, u16>,
-    devices: HashMap<IpAddr, Vec<u16>>,
+    devices: HashMap<IpAddr, Vec<u16>, BuildHasherDefault<NameHasher>>,
     device_facts: Vec<DeviceFacts>,
     network_policies: Vec<u16>,
     unknown: u16,
@@ -50,15 +53,12 @@ struct DeviceFacts {
 impl Identities {
     /// Puts the school's identities together; what cannot be applied as wished becomes a warning.
     pub(crate) fn new(school: &School, world: &World, warnings: &mut Vec<String>) -> Self {
-        let mut all = Self { unknown: school.unknown, ..Self::default() };
+        let subnets = (0u16..).zip(&school.networks);
+        let subnets =
+            subnets.flat_map(|(number, network)| network.subnets.iter().map(move |net| (*net, number)));
+        let mut all = Self { unknown: school.unknown, subnets: Subnets::new(subnets), ..Self::default() };
         for (number, network) in (0u16..).zip(&school.networks) {
             all.network_policies.push(network.policy);
-            for subnet in &network.subnets {
-                match subnet {
-                    IpNet::V4(net) => drop(all.subnets_v4.insert(*net, number)),
-                    IpNet::V6(net) => drop(all.subnets_v6.insert(*net, number)),
-                }
-            }
             for interface in world.interfaces.iter().filter(|known| network.interfaces.contains(&known.name))
             {
                 let prefixes = interface.prefixes.clone();
@@ -93,18 +93,17 @@ impl Identities {
     /// Who asks.
     pub(crate) fn client(&self, asker: &Asker) -> Client {
         let source = unmapped(asker.source);
-        let private = is_private(source);
-        let network = self.network(source, private, asker);
+        let network = self.subnets.network(source).or_else(|| self.by_arrival(source, asker));
         let standing = match network {
             Some(_) => Standing::Known,
-            None if private || self.is_on_link(source) => Standing::Unknown,
+            None if is_private(source) || self.is_on_link(source) => Standing::Unknown,
             None => Standing::Stranger,
         };
         let policy = self.base(network);
         let listed = Listing::NOTHING;
         let mut client =
             Client { network, group: None, device: None, policy, standing, listed, stream: false };
-        if standing != Standing::Stranger {
+        if standing != Standing::Stranger && !self.devices.is_empty() {
             self.recognise(source, &mut client);
         }
         client
@@ -123,10 +122,9 @@ impl Identities {
             .unwrap_or(self.unknown)
     }
 
-    fn network(&self, source: IpAddr, private: bool, asker: &Asker) -> Option<u16> {
-        if let Some(number) = self.by_subnet(source) {
-            return Some(number);
-        }
+    /// The network of an address that is in no subnet, by where its question arrived.
+    fn by_arrival(&self, source: IpAddr, asker: &Asker) -> Option<u16> {
+        let private = is_private(source);
         let arrival = match asker.interface {
             Some(index) => self.interfaces.get(&index),
             // TCP does not say where it arrived, but its handshake proved the way back to an address
@@ -137,19 +135,6 @@ impl Identities {
             Some(on_link) if private || on_link.holds(source) => Some(on_link.network),
             _ if private => asker.local.and_then(|local| self.listeners.get(&unmapped(local))).copied(),
             _ => None,
-        }
-    }
-
-    fn by_subnet(&self, source: IpAddr) -> Option<u16> {
-        match source {
-            IpAddr::V4(address) => {
-                let host = Ipv4Net::new(address, Ipv4Addr::BITS as u8).ok()?;
-                self.subnets_v4.get_lpm(&host).map(|(_, number)| *number)
-            }
-            IpAddr::V6(address) => {
-                let host = Ipv6Net::new(address, Ipv6Addr::BITS as u8).ok()?;
-                self.subnets_v6.get_lpm(&host).map(|(_, number)| *number)
-            }
         }
     }
 
@@ -191,7 +176,7 @@ impl Identities {
                     .or_insert_with(|| compare::not_looser(school, wants, base).err().unwrap_or_default());
             }
             for address in &device.addresses {
-                let network = self.by_subnet(*address);
+                let network = self.subnets.network(*address);
                 let looser = verdicts.get(&(wants, self.base(network))).filter(|looser| !looser.is_empty());
                 if let (true, Some(looser)) = (facts.may_be_in(network), looser) {
                     warnings.push(format!(

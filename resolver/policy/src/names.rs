@@ -1,15 +1,18 @@
 //! Everything that the school and the product say about particular names, in one map: core names,
 //! rules, essentials, approved sites, zones, safe-search hosts, canaries, special names.
 //!
-//! One map and one pass over the suffixes of a question instead of one of each kind: a pass costs a
-//! hash for each label, and the query path makes exactly one. Every node also knows what is opened
-//! *below* it, because a block must not deny with NXDOMAIN what this policy answers (RFC 8020).
+//! One map and one pass over the suffixes of a question instead of one of each kind. Every node also
+//! knows what is opened *below* it, because a block must not deny with NXDOMAIN what this policy
+//! answers (RFC 8020). What is said is gathered here, and laid out for questions in [`map`].
+
+mod map;
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
 use blocklists::name::{Name, NameError, NameHasher, NameRef};
 use blocklists::source::Span;
+pub(crate) use map::{Known, NameMap};
 
 /// A name with what it covers, as people write it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,7 +98,7 @@ pub(crate) enum Fact {
     PrivateFine,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Node {
     exact: Vec<(Scope, Fact)>,
     subtree: Vec<(Scope, Fact)>,
@@ -103,8 +106,8 @@ struct Node {
     below: Vec<(Scope, Fact)>,
 }
 
-/// Names and what is said about them.
-#[derive(Debug, Default)]
+/// Names and what is said about them, as it is gathered.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Names {
     nodes: HashMap<Name, Node, BuildHasherDefault<NameHasher>>,
 }
@@ -123,36 +126,6 @@ impl Names {
                 below.push((scope, opener));
             }
         }
-    }
-
-    /// Every fact that holds for this name under this policy, the most specific name last, and for
-    /// one name what is said of its subtree before what is said of it alone.
-    ///
-    /// Every ancestor of a known name is known, so the walk from the right ends at the first that is
-    /// not. What is said of a host alone holds for its service names too (`_8443._https.x`).
-    /// Returns whether the name itself is known: if not, nothing is said of any name below it.
-    pub(crate) fn facts(&self, name: NameRef<'_>, policy: u16, mut sink: impl FnMut(Fact)) -> bool {
-        let host_start = name.wire().len() - name.without_underscore_labels().wire().len();
-        for &start in name.label_starts().iter().rev() {
-            let Some(node) = self.nodes.get(name.suffix_at(start).wire()) else { return false };
-            let exact = if usize::from(start) <= host_start { node.exact.as_slice() } else { &[] };
-            for (scope, fact) in node.subtree.iter().chain(exact) {
-                if scope.includes(policy) {
-                    sink(*fact);
-                }
-            }
-        }
-        true
-    }
-
-    /// What is opened below a name under this policy; numbers in the facts are of no meaning.
-    pub(crate) fn opened_below(&self, name: NameRef<'_>, policy: u16) -> impl Iterator<Item = Fact> {
-        self.nodes
-            .get(name.wire())
-            .into_iter()
-            .flat_map(|node| &node.below)
-            .filter(move |(scope, _)| scope.includes(policy))
-            .map(|(_, fact)| *fact)
     }
 }
 
@@ -175,18 +148,20 @@ fn opener(fact: Fact) -> Option<Fact> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn facts(names: &Names, name: &str, policy: u16) -> Vec<Fact> {
+impl Names {
+    /// What the map made of it tells of a name.
+    pub(crate) fn told(self, name: &str, policy: u16) -> Vec<Fact> {
+        let index = blocklists::index::Index::empty();
+        let (map, name) = (NameMap::new(self, |name| index.probe(name)), Name::parse(name).unwrap());
         let mut all = Vec::new();
-        names.facts(Name::parse(name).unwrap().as_ref(), policy, |fact| all.push(fact));
+        map.facts(name.as_ref(), &index.probe(name.as_ref()), policy, |fact| all.push(fact));
         all
     }
+}
 
-    fn covered(text: &str) -> Covered {
-        Covered::parse(text, Span::Subtree).unwrap()
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn people_say_what_a_name_covers() {
@@ -204,46 +179,5 @@ mod tests {
             );
         }
         assert!(Covered::parse("*", Span::Subtree).is_err());
-    }
-
-    #[test]
-    fn what_is_covered_is_what_the_map_tells() {
-        for text in ["=a.example", "a.example", "=_b.a.example"] {
-            let mut names = Names::default();
-            names.say(&covered(text), Scope::All, Fact::Core);
-            for name in
-                ["a.example", "_b.a.example", "_c._b.a.example", "b.a.example", "_c.b.a.example", "example"]
-            {
-                let covers = covered(text).covers(Name::parse(name).unwrap().as_ref());
-                assert_eq!(covers, !facts(&names, name, 0).is_empty(), "{text} {name}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_most_specific_is_told_last_and_exact_after_subtree() {
-        let mut names = Names::default();
-        names.say(&covered("example"), Scope::All, Fact::Special);
-        names.say(&covered("a.example"), Scope::All, Fact::Essential);
-        names.say(&covered("=a.example"), Scope::Policy(1), Fact::Core);
-        assert_eq!(facts(&names, "a.example", 1), [Fact::Special, Fact::Essential, Fact::Core]);
-        assert_eq!(facts(&names, "a.example", 2), [Fact::Special, Fact::Essential]);
-        assert_eq!(facts(&names, "b.a.example", 1), [Fact::Special, Fact::Essential]);
-        assert_eq!(facts(&names, "_443._https.a.example", 1), [Fact::Special, Fact::Essential, Fact::Core]);
-        assert_eq!(facts(&names, "_x.b.a.example", 1), [Fact::Special, Fact::Essential]);
-    }
-
-    #[test]
-    fn ancestors_know_what_opens_below_them() {
-        let mut names = Names::default();
-        names.say(&covered("a.b.example"), Scope::Policy(3), Fact::Rule { number: 9, allows: true });
-        names.say(&covered("c.b.example"), Scope::Policy(3), Fact::Rule { number: 8, allows: false });
-        let below = |name: &str, policy| {
-            names.opened_below(Name::parse(name).unwrap().as_ref(), policy).collect::<Vec<_>>()
-        };
-        assert_eq!(below("b.example", 3), [Fact::Rule { number: 0, allows: true }]);
-        assert_eq!(below("example", 3).len(), 1);
-        assert!(below("a.b.example", 3).is_empty());
-        assert!(below("b.example", 4).is_empty());
     }
 }

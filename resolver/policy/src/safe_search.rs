@@ -141,11 +141,9 @@ mod tests {
         let all = SafeSearch::new();
         let mut names = Names::default();
         all.say(&mut names);
-        let mut number = None;
-        names.facts(Name::parse(host).unwrap().as_ref(), 0, |fact| {
-            if let Fact::SafeSearch(host) = fact {
-                number = Some(host);
-            }
+        let number = names.told(host, 0).into_iter().rev().find_map(|fact| match fact {
+            Fact::SafeSearch(host) => Some(host),
+            _ => None,
         });
         Some(match all.rewrite(number?, &preset(policy).unwrap())? {
             Target::Cname(number) => all.target(number).to_string(),

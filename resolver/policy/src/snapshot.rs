@@ -14,7 +14,7 @@ use crate::client::{Asker, Client, Question, World};
 use crate::decision::{Decision, Hop, Inspection, Reason, ReasonId};
 use crate::identify::Identities;
 use crate::must_open;
-use crate::names::{Covered, Names};
+use crate::names::{Covered, NameMap};
 use crate::safe_search::SafeSearch;
 use crate::school::School;
 use crate::school::policies::{Policy, Rule};
@@ -27,7 +27,7 @@ pub struct Snapshot {
     pub(crate) index: Arc<Index>,
     pub(crate) school: School,
     pub(crate) world: World,
-    pub(crate) names: Names,
+    pub(crate) names: NameMap,
     pub(crate) safe_search: SafeSearch,
     pub(crate) identities: Identities,
     pub(crate) target_upstreams: Vec<u16>,
@@ -97,7 +97,7 @@ impl Snapshot {
     /// Decides one question (steps 3 to 14), without allocation.
     #[must_use]
     pub fn decide(&self, client: &Client, question: &Question<'_>) -> Decision {
-        self.decide_with(client, question, None, &mut Silent)
+        self.decide_with(client, question, &self.probe(question.name), &mut Silent)
     }
 
     /// The hashes of a name, computed once for [`warm`](Self::warm) and
@@ -112,16 +112,20 @@ impl Snapshot {
         self.index.warm(probes);
     }
 
-    /// As [`decide`](Self::decide), with the name's hashes computed before.
+    /// As [`decide`](Self::decide), with the name's hashes computed before. A probe of another snapshot
+    /// is noticed and the name hashed anew; one of another name is the caller's mistake.
     #[must_use]
     pub fn decide_probed(&self, client: &Client, question: &Question<'_>, probe: &Probe) -> Decision {
-        self.decide_with(client, question, Some(probe), &mut Silent)
+        if !self.index.has_probed(probe) {
+            return self.decide(client, question);
+        }
+        self.decide_with(client, question, probe, &mut Silent)
     }
 
     /// The same, telling every step considered.
     #[must_use]
     pub fn decide_traced(&self, client: &Client, question: &Question<'_>, trace: &mut Trace) -> Decision {
-        self.decide_with(client, question, None, trace)
+        self.decide_with(client, question, &self.probe(question.name), trace)
     }
 
     /// Judges one thing that the answer to an allowed question points at (step 15). `first` is what
@@ -222,7 +226,7 @@ impl Snapshot {
     /// The upstream group that resolves a name; 0 is the default group.
     #[must_use]
     pub fn upstream_of(&self, name: NameRef<'_>) -> u16 {
-        assemble::forward_of(&self.names, name)
+        assemble::forward_of(&self.names, &self.index, name)
     }
 
     /// Sentences for people: device and group policies that are not applied because they are

@@ -165,7 +165,7 @@ impl Case<'_> {
     }
 
     fn opened_below(&self, opens: impl Fn(Fact) -> bool) -> bool {
-        self.known && self.snapshot.names.opened_below(self.name, self.number).any(opens)
+        self.known.is_some_and(|known| self.snapshot.names.opened_below(known, self.number).any(opens))
     }
 
     fn blocked(&self, style: BlockStyle, reason: Reason, seconds: u32) -> Decision {

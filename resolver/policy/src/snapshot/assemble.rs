@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use blocklists::category::{CategoryId, CategorySet};
 use blocklists::index::Index;
+use blocklists::name::NameRef;
 use blocklists::services;
 
 use super::{Snapshot, Verbs};
 use crate::client::World;
 use crate::identify::Identities;
-use crate::names::{Covered, Fact, Names, Scope};
+use crate::names::{Covered, Fact, NameMap, Names, Scope};
 use crate::safe_search::SafeSearch;
 use crate::school::School;
 use crate::school::policies::{Action, Policy};
@@ -36,9 +37,9 @@ impl Snapshot {
         let cleared = school.approved.iter().map(|list| select(&|category| list.clears(category))).collect();
         let services = select(&|category| services::parent(category).is_some());
         let safe_search = SafeSearch::new();
-        let names = names(&school, world, &safe_search);
+        let names = NameMap::new(names(&school, world, &safe_search), |name| index.probe(name));
         let target_upstreams =
-            safe_search.targets().map(|target| forward_of(&names, target.as_ref())).collect();
+            safe_search.targets().map(|target| forward_of(&names, &index, target.as_ref())).collect();
         let mut warnings = Vec::new();
         let identities = Identities::new(&school, world, &mut warnings);
         Self {
@@ -196,9 +197,9 @@ fn names(school: &School, world: &World, safe_search: &SafeSearch) -> Names {
     names
 }
 
-pub(super) fn forward_of(names: &Names, name: blocklists::name::NameRef<'_>) -> u16 {
+pub(super) fn forward_of(names: &NameMap, index: &Index, name: NameRef<'_>) -> u16 {
     let mut group = 0;
-    names.facts(name, u16::MAX, |fact| {
+    names.facts(name, &index.probe(name), u16::MAX, |fact| {
         if let Fact::Forward(known) = fact {
             group = known;
         }
