@@ -4,7 +4,7 @@
 //! it points into before an index exists.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
@@ -96,31 +96,54 @@ fn hex(bytes: &[u8]) -> String {
 /// Writes an index, or an overlay with what only overlays have; the same parts give the same bytes.
 ///
 /// # Errors
-/// When the sources cannot be written as JSON.
-pub(crate) fn write(
-    parts: &Parts,
-    magic: Tag,
-    more: &[(Tag, Vec<u8>)],
-) -> Result<Vec<u8>, serde_json::Error> {
-    let categories = serde_json::to_vec(&parts.categories)?;
-    let sources = serde_json::to_vec(&parts.sources)?;
-    let room = parts.records.len() * RECORD + parts.entries.len() * 8 + sources.len();
-    let mut writer = SectionWriter::new(magic, room + parts.effect_words.len() * 8 + categories.len() + 4096);
-    writer.section(HEAD, |out| {
-        out.extend_from_slice(&parts.key.to_le_bytes());
-        out.extend_from_slice(&parts.names.to_le_bytes());
-    });
-    writer.section(BUCKETS, |out| out.extend_from_slice(parts.records.as_flattened()));
-    writer.section(ENTRIES, |out| parts.entries.iter().for_each(|entry| out.extend(entry.to_le_bytes())));
-    writer.section(STARTS, |out| parts.effect_starts.iter().for_each(|at| out.extend(at.to_le_bytes())));
-    writer.section(EFFECTS, |out| parts.effect_words.iter().for_each(|word| out.extend(word.to_le_bytes())));
-    writer.section(CATEGORIES, |out| out.extend(categories));
-    writer.section(SOURCES, |out| out.extend(sources));
+/// When it cannot be written.
+pub(crate) fn write(parts: &Parts, magic: Tag, more: &[(Tag, Vec<u8>)], out: impl Write) -> io::Result<()> {
+    let mut writer = SectionWriter::new(magic, out)?;
+    writer.section(HEAD, [parts.key, parts.names].map(u64::to_le_bytes).as_flattened())?;
+    for (tag, table) in [(BUCKETS, &parts.records), (ENTRIES, &parts.entries)] {
+        writer.streamed(tag, table.len(), |out| table.copy_to(out))?;
+    }
+    let starts: Vec<_> = parts.effect_starts.iter().map(|at| at.to_le_bytes()).collect();
+    writer.section(STARTS, starts.as_flattened())?;
+    let words: Vec<_> = parts.effect_words.iter().map(|word| word.to_le_bytes()).collect();
+    writer.section(EFFECTS, words.as_flattened())?;
+    writer.section(CATEGORIES, &serde_json::to_vec(&parts.categories)?)?;
+    writer.section(SOURCES, &serde_json::to_vec(&parts.sources)?)?;
     parts.extras.write(&mut writer)?;
     for (tag, bytes) in more {
-        writer.section(*tag, |out| out.extend_from_slice(bytes));
+        writer.section(*tag, bytes)?;
     }
-    Ok(writer.finish())
+    writer.finish().flush()
+}
+
+/// Hashes what goes by.
+pub(crate) struct Hashing<W> {
+    out: W,
+    hasher: Sha256,
+}
+
+impl<W: Write> Hashing<W> {
+    /// Nothing went by yet.
+    pub(crate) fn new(out: W) -> Self {
+        Self { out, hasher: Sha256::new() }
+    }
+
+    /// SHA-256 of all that was written, in hex.
+    pub(crate) fn id(self) -> String {
+        hex(&self.hasher.finalize())
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.hasher.update(bytes.get(..count).unwrap_or(bytes));
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Reads tables and checks that everything in them points inside them.

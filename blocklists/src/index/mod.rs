@@ -33,7 +33,7 @@ pub use walk::Probe;
 use walk::walk;
 
 pub use action::{Record, Stored as EntryAction};
-pub(crate) use file::{BASE, INDEX, OPENERS, OVERLAY, id_of, write};
+pub(crate) use file::{BASE, Hashing, INDEX, OPENERS, OVERLAY, id_of, write};
 
 /// Why bytes are not a usable index.
 #[derive(Debug, Error)]
