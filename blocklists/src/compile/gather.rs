@@ -139,10 +139,7 @@ impl Gathered {
 ///
 /// # Errors
 /// [`CompileError`] of the first source that cannot be read, or cannot be put away.
-pub(super) fn gather(
-    fed: &[Fed<'_>],
-    room: Room<'_>,
-) -> Result<(Gathered, Vec<SourceReport>), CompileError> {
+pub(super) fn gather(fed: &[Fed<'_>], room: Room<'_>) -> Result<(Gathered, Vec<SourceReport>), CompileError> {
     let scratch = room.scratch().map_err(CompileError::Disk)?;
     // As many sources are read at once as there are threads.
     let sorting = room.sorting / rayon::current_num_threads().max(1);

@@ -22,6 +22,8 @@ mod spill;
 mod spread;
 mod state;
 mod subjects;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod unite;
 
@@ -132,8 +134,7 @@ pub fn compile_into(
     inputs: &[Input],
     attempt: u8,
 ) -> Result<Written, CompileError> {
-    let mut file =
-        tempfile::Builder::new().prefix(prefix).tempfile_in(folder).map_err(CompileError::Disk)?;
+    let mut file = tempfile::Builder::new().prefix(prefix).tempfile_in(folder).map_err(CompileError::Disk)?;
     let out = io::BufWriter::new(file.as_file_mut());
     let (id, entries, reports) = compile_to(out, inputs, attempt, Room::folder(folder))?;
     Ok(Written { file, id, entries, reports })
@@ -155,8 +156,8 @@ fn compile_to(
             Ok(parts) => Some(Ok(parts)),
         }
     });
-    let parts = made
-        .unwrap_or_else(|| Err(CompileError::Unwritable("every key made two names collide".to_owned())))?;
+    let parts =
+        made.unwrap_or_else(|| Err(CompileError::Unwritable("every key made two names collide".to_owned())))?;
     drop(gathered);
     let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
         source: input.source.clone(),

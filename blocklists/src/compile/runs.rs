@@ -55,15 +55,11 @@ impl<'s> Sorter<'s> {
     /// # Errors
     /// When a run cannot be put away.
     pub(super) fn push(&mut self, name: NameRef<'_>, feed: u16, marks: Marks) -> io::Result<()> {
-        let at = self.records.len();
-        if at + self.order.len() * size_of::<Key>() >= self.room {
+        let held = self.records.len() + self.order.len() * size_of::<Key>();
+        if held >= self.room && !self.order.is_empty() {
             self.put_away()?;
-            return self.push_into(0, name, feed, marks);
         }
-        self.push_into(at, name, feed, marks)
-    }
-
-    fn push_into(&mut self, at: usize, name: NameRef<'_>, feed: u16, marks: Marks) -> io::Result<()> {
+        let at = self.records.len();
         // The root's label is left out.
         self.records.push(u8::try_from(name.wire().len().saturating_sub(1)).unwrap_or(u8::MAX));
         let mut end = name.wire().len().saturating_sub(1);
@@ -84,9 +80,8 @@ impl<'s> Sorter<'s> {
     fn put_away(&mut self) -> io::Result<()> {
         let records = &self.records;
         let record = |key: &Key| Record::first(records.get(key.at as usize..).unwrap_or(&[]));
-        self.order.sort_unstable_by(|one, two| {
-            one.head.cmp(&two.head).then_with(|| record(one).cmp(&record(two)))
-        });
+        self.order
+            .sort_unstable_by(|one, two| one.head.cmp(&two.head).then_with(|| record(one).cmp(&record(two))));
         let at = self.scratch.reserve(records.len())?;
         let mut out = Vec::with_capacity(MERGING_EACH * 16);
         let (mut length, mut last) = (0, None);

@@ -385,12 +385,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Says once more what lies below a name that is taken out.
-    fn below(
-        &mut self,
-        category: &CategoryId,
-        rule: &Rule<'_>,
-        removals: &Removals,
-    ) -> Result<(), Full> {
+    fn below(&mut self, category: &CategoryId, rule: &Rule<'_>, removals: &Removals) -> Result<(), Full> {
         let Subject::Name(name, reach) = rule.subject else { return Ok(()) };
         let Some(level) = removals.above(category, name) else { return Ok(()) };
         let category = self.category(&Stand::Again(level).id(category))?;
@@ -398,13 +393,7 @@ impl<'r> Reader<'r> {
         self.say(name, feed, Marks::of(rule, reach))
     }
 
-    fn rule(
-        &mut self,
-        category: u16,
-        file: &str,
-        line: &Line<'_>,
-        rule: &Rule<'_>,
-    ) -> Result<(), Full> {
+    fn rule(&mut self, category: u16, file: &str, line: &Line<'_>, rule: &Rule<'_>) -> Result<(), Full> {
         match rule.subject {
             Subject::Name(name, reach) => self.name(category, name, reach, rule),
             Subject::Pattern(text) => {
@@ -443,13 +432,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    fn name(
-        &mut self,
-        category: u16,
-        name: NameRef<'_>,
-        reach: Reach,
-        rule: &Rule<'_>,
-    ) -> Result<(), Full> {
+    fn name(&mut self, category: u16, name: NameRef<'_>, reach: Reach, rule: &Rule<'_>) -> Result<(), Full> {
         // A rule that spares all that it speaks of says nothing.
         if rule.spared.iter().any(|spared| name.is_at_or_below(spared.as_ref())) {
             return Ok(());

@@ -135,10 +135,15 @@ impl Range {
         let mut items = Vec::with_capacity(self.away.len() * TOGETHER / ITEM + self.items.len() / ITEM);
         let mut bytes = vec![0; TOGETHER];
         let read = |bytes: &[u8]| -> Vec<(u64, u32)> {
-            bytes.as_chunks::<ITEM>().0.iter().filter_map(|item| {
-                let (hash, says) = item.split_first_chunk::<8>()?;
-                Some((u64::from_le_bytes(*hash), u32::from_le_bytes(*says.first_chunk()?)))
-            }).collect()
+            bytes
+                .as_chunks::<ITEM>()
+                .0
+                .iter()
+                .filter_map(|item| {
+                    let (hash, says) = item.split_first_chunk::<8>()?;
+                    Some((u64::from_le_bytes(*hash), u32::from_le_bytes(*says.first_chunk()?)))
+                })
+                .collect()
         };
         for &at in &self.away {
             scratch.read_at(at, &mut bytes)?;

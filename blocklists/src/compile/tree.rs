@@ -100,9 +100,8 @@ impl<'g, 'e> Tree<'g, 'e> {
         let gathered = self.gathered;
         self.lines.clear();
         let lines = said.lines.iter();
-        self.lines.extend(
-            lines.filter_map(|&(source, voice, marks)| Some((gathered.feed(source, voice)?, marks))),
-        );
+        self.lines
+            .extend(lines.filter_map(|&(source, voice, marks)| Some((gathered.feed(source, voice)?, marks))));
         self.lines.sort_unstable();
         self.lines.dedup();
     }
@@ -119,10 +118,11 @@ impl<'g, 'e> Tree<'g, 'e> {
             let label = name.get(at + 1..end).unwrap_or(&[]);
             let Some(above) = self.way.last() else { break };
             let is_service = label.first() == Some(&b'_') && (above.is_listed || above.is_service);
+            let views = self.above(self.way.len());
             let below = Step {
                 hash: prepend(above.hash, label),
                 end,
-                views: above.views,
+                views,
                 is_listed: false,
                 is_service,
                 opens_below: false,
@@ -144,7 +144,8 @@ impl<'g, 'e> Tree<'g, 'e> {
         self.emitter.learn(&self.resolver);
         if above.below != 0 {
             let emitter = &*self.emitter;
-            let cut = self.cuts.entry((views, above.below)).or_insert_with(|| emitter.cut(views, above.below));
+            let cut =
+                self.cuts.entry((views, above.below)).or_insert_with(|| emitter.cut(views, above.below));
             if !cut.is_empty() {
                 let cut = Rc::clone(cut);
                 self.mark_above(&cut)?;

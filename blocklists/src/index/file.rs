@@ -25,9 +25,9 @@ pub(crate) const OVERLAY: Tag = *b"SGOVERL\n";
 /// Key, and number of names.
 const HEAD: Tag = *b"head    ";
 /// One record a bucket.
-const BUCKETS: Tag = *b"buckets ";
+pub(super) const BUCKETS: Tag = *b"buckets ";
 /// The entries.
-const ENTRIES: Tag = *b"entries ";
+pub(super) const ENTRIES: Tag = *b"entries ";
 /// Where each effect starts.
 const STARTS: Tag = *b"starts  ";
 /// The effects.
@@ -89,7 +89,7 @@ pub(crate) fn load(path: &Path) -> io::Result<(Vec<u8>, String)> {
     Ok((bytes, hex(&digest)))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -152,6 +152,26 @@ impl<W: Write> Write for Hashing<W> {
 /// [`IndexError`] for anything that [`write`] would not have written.
 pub(crate) fn read(bytes: Vec<u8>, magic: Tag) -> Result<Tables, IndexError> {
     let sections = Sections::read(bytes, magic, &KNOWN)?;
+    let (records, entries) = (sections.place(BUCKETS), sections.place(ENTRIES));
+    let (Some(records), Some(entries)) = (records, entries) else {
+        return Err(IndexError::Damaged("a part of it is missing"));
+    };
+    let tables = Tables { records: records.clone(), entries, ..small_tables(sections, records.len())? };
+    check(&tables)?;
+    Ok(tables)
+}
+
+/// The same from all sections but those of records and entries; how many bytes the records have.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn tables(bytes: Vec<u8>, magic: Tag, records: usize) -> Result<Tables, IndexError> {
+    let tables = small_tables(Sections::read(bytes, magic, &KNOWN)?, records)?;
+    check_small(&tables)?;
+    Ok(tables)
+}
+
+fn small_tables(sections: Sections, records: usize) -> Result<Tables, IndexError> {
     let tables = Tables {
         effects: Effects {
             starts: numbers(sections.need(STARTS)?, u32::from_le_bytes)?,
@@ -161,24 +181,14 @@ pub(crate) fn read(bytes: Vec<u8>, magic: Tag) -> Result<Tables, IndexError> {
             .map_err(|_| IndexError::Damaged("its categories cannot be read"))?,
         sources: serde_json::from_slice(sections.need(SOURCES)?)
             .map_err(|_| IndexError::Damaged("its sources cannot be read"))?,
-        ..head(&sections)?
+        ..head(&sections, records / RECORD)?
     };
-    let tables = Tables {
-        records: sections.place(BUCKETS).unwrap_or_default(),
-        entries: sections.place(ENTRIES).unwrap_or_default(),
-        extras: Extras::read(&sections, tables.categories.len())?,
-        sections,
-        ..tables
-    };
-    check(&tables)?;
-    Ok(tables)
+    Ok(Tables { extras: Extras::read(&sections, tables.categories.len())?, sections, ..tables })
 }
 
 /// What the head says, in tables that hold nothing else yet.
-fn head(sections: &Sections) -> Result<Tables, IndexError> {
-    let (Some(([key, names], [])), records) =
-        (sections.need(HEAD)?.as_chunks().0.split_first_chunk(), sections.need(BUCKETS)?.len() / RECORD)
-    else {
+fn head(sections: &Sections, records: usize) -> Result<Tables, IndexError> {
+    let Some(([key, names], [])) = sections.need(HEAD)?.as_chunks().0.split_first_chunk() else {
         return Err(IndexError::Damaged("its head is not whole"));
     };
     let buckets = u32::try_from(records).ok().and_then(|records| records.checked_sub(1));
@@ -192,11 +202,19 @@ fn head(sections: &Sections) -> Result<Tables, IndexError> {
 }
 
 fn check(tables: &Tables) -> Result<(), IndexError> {
-    let sound = |holds: bool, why: &'static str| if holds { Ok(()) } else { Err(IndexError::Damaged(why)) };
     let (records, entries) = (tables.records(), tables.entries());
     let whole = tables.records.len().is_multiple_of(RECORD) && tables.entries.len().is_multiple_of(8);
     sound(whole, "a table ends inside a number")?;
     sound(covers(records.iter().map(start), entries.len()), "its buckets point outside the entries")?;
+    check_small(tables)?;
+    let low = free_bits(tables.buckets);
+    // All of them, without an early end: many at a time.
+    let highest = entries.iter().map(|entry| u64::from_le_bytes(*entry) & low).max();
+    sound(highest.is_none_or(|highest| highest < tables.effects.len() as u64), "an entry has no effect")
+}
+
+/// What can be said without records and entries.
+fn check_small(tables: &Tables) -> Result<(), IndexError> {
     let effects = &tables.effects;
     let starts = effects.starts.iter().map(|&start| start as usize);
     sound(covers(starts, effects.words.len()), "its effects are not whole")?;
@@ -204,11 +222,11 @@ fn check(tables: &Tables) -> Result<(), IndexError> {
     sound(tables.categories.is_sorted_by(|a: &CategoryId, b| a < b), "its categories are not in order")?;
     let numbers = tables.categories.len() + tables.extras.marks();
     let known = |effect: usize| effects.get(effect).is_some_and(|effect| effect.is_sound(numbers));
-    sound((0..effects.len()).all(known), "an effect is broken")?;
-    let low = free_bits(tables.buckets);
-    // All of them, without an early end: many at a time.
-    let highest = entries.iter().map(|entry| u64::from_le_bytes(*entry) & low).max();
-    sound(highest.is_none_or(|highest| highest < effects.len() as u64), "an entry has no effect")
+    sound((0..effects.len()).all(known), "an effect is broken")
+}
+
+fn sound(holds: bool, why: &'static str) -> Result<(), IndexError> {
+    if holds { Ok(()) } else { Err(IndexError::Damaged(why)) }
 }
 
 /// Whether these are rising offsets from 0 to exactly `end`.

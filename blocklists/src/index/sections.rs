@@ -17,7 +17,7 @@ pub(crate) type Tag = [u8; 8];
 /// The form of everything behind it.
 pub(crate) const VERSION: u32 = 2;
 /// Sections start at multiples of this many bytes.
-const STEP: usize = 16;
+pub(crate) const STEP: usize = 16;
 /// Most sections; far more than there are tags.
 const SECTIONS_MAX: usize = 64;
 

@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 
 use super::IndexedSource;
+use super::away::Away;
 use super::effect::Effect;
 use super::extras::Extras;
 use super::sections::Sections;
@@ -89,6 +90,8 @@ pub(crate) struct Tables {
     pub(crate) records: Range<usize>,
     /// Where the entries stand in the file.
     pub(crate) entries: Range<usize>,
+    /// Records and entries that stay in their file; then the two above are empty.
+    pub(crate) away: Option<Away>,
     pub(crate) effects: Effects,
     pub(crate) categories: Vec<CategoryId>,
     pub(crate) sources: Vec<IndexedSource>,
@@ -136,6 +139,7 @@ impl Tables {
             buckets: 1,
             records: 0..0,
             entries: 0..0,
+            away: None,
             effects: Effects { starts: vec![0], words: Vec::new() },
             categories: Vec::new(),
             sources: Vec::new(),
@@ -160,20 +164,12 @@ impl Tables {
     pub(crate) fn look_up(&self, hash: u64) -> Entry {
         let place = Place::of(hash, self.buckets);
         let Some([record, next]) = self.records().get(place.bucket..).and_then(<[_]>::first_chunk) else {
-            return Entry::Nothing;
+            return self.away.as_ref().map_or(Entry::Nothing, |away| away.look_up(place, self.buckets));
         };
         if !lets_pass(record, place) {
             return Entry::Nothing;
         }
-        let low = free_bits(self.buckets);
-        let wanted = place.rest & !low;
-        let bucket = self.entries().get(start(record)..start(next)).unwrap_or(&[]);
-        let mut bucket = bucket.iter().map(|entry| u64::from_le_bytes(*entry));
-        match bucket.find(|entry| entry & !low == wanted) {
-            // The free bits are fewer than 32.
-            Some(entry) => Entry::Effect(usize::try_from(entry & low).unwrap_or(usize::MAX)),
-            None => Entry::Passed,
-        }
+        find(self.entries().get(start(record)..start(next)).unwrap_or(&[]), place, self.buckets)
     }
 
     /// A number that stands in the record of a hash: touched, not understood.
@@ -205,6 +201,19 @@ impl Tables {
     }
 }
 
+/// The entry of a place among those of its bucket.
+#[inline]
+pub(super) fn find(bucket: &[[u8; 8]], place: Place, buckets: u32) -> Entry {
+    let low = free_bits(buckets);
+    let wanted = place.rest & !low;
+    let mut bucket = bucket.iter().map(|entry| u64::from_le_bytes(*entry));
+    match bucket.find(|entry| entry & !low == wanted) {
+        // The free bits are fewer than 32.
+        Some(entry) => Entry::Effect(usize::try_from(entry & low).unwrap_or(usize::MAX)),
+        None => Entry::Passed,
+    }
+}
+
 /// Where a bucket's entries start.
 #[inline]
 pub(crate) fn start(record: &[u8; RECORD]) -> usize {
@@ -213,7 +222,7 @@ pub(crate) fn start(record: &[u8; RECORD]) -> usize {
 
 /// Whether a name at this place, or one below it, may be listed. Never false for one that is.
 #[inline]
-fn lets_pass(record: &[u8; RECORD], place: Place) -> bool {
+pub(super) fn lets_pass(record: &[u8; RECORD], place: Place) -> bool {
     let words = record.as_chunks::<4>().0.iter().skip(1);
     words.zip(place.filter()).all(|(word, bit)| u32::from_le_bytes(*word) & bit != 0)
 }
