@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use blocklists::category::CategoryId;
-use blocklists::compile::{Input, compile};
+use blocklists::compile::{Input, compile_into};
 use blocklists::source::{Actions, Format, Location, Source, Trust};
 
 use crate::{Outcome, machine};
@@ -69,13 +69,14 @@ fn child(arguments: &[&Path]) -> Outcome<String> {
 pub fn compile_here(folder: &Path) -> Outcome<ExitCode> {
     let inputs: Vec<Input> = CATEGORIES.iter().map(|category| input(folder, category)).collect();
     let started = Instant::now();
-    let compiled = compile(&inputs)?;
+    let compiled = compile_into(folder, ".new-", &inputs, 0)?;
     let elapsed = started.elapsed().as_secs_f64();
     let peak = machine::peak()?;
     std::fs::write(folder.join("id"), &compiled.id)?;
-    std::fs::write(folder.join(format!("{}.idx", compiled.id)), &compiled.bytes)?;
+    let path = folder.join(format!("{}.idx", compiled.id));
+    let file = compiled.file.persist(&path)?;
     #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
-    let (bytes, entries) = (compiled.bytes.len() as f64, compiled.entries as f64);
+    let (bytes, entries) = (file.metadata()?.len() as f64, compiled.entries as f64);
     println!(
         "{elapsed:.2} | {} | {:.1} | {:.2}",
         machine::mebibytes(peak).trim_end_matches(" MiB"),

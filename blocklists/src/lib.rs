@@ -22,6 +22,7 @@ pub mod parse;
 pub mod patterns;
 pub mod read;
 pub mod report;
+mod scratch;
 pub mod services;
 pub mod source;
 pub mod starter;

@@ -124,16 +124,6 @@ impl<'a> NameRef<'a> {
         Ok(Self(lower))
     }
 
-    /// The name that starts at an offset of an arena of lower-case wire names; the root where none
-    /// does.
-    pub(crate) fn at(arena: &'a [u8], offset: usize) -> Self {
-        let tail = arena.get(offset..).unwrap_or(&[]);
-        match wire_length(tail) {
-            Ok(length) => Self(tail.get(..length).unwrap_or(&[0])),
-            Err(_) => Self(&[0]),
-        }
-    }
-
     /// Wire octets, root included.
     #[must_use]
     pub fn wire(self) -> &'a [u8] {

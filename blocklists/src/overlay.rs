@@ -155,7 +155,10 @@ pub fn compile_overlay(
     let bytes = |openers: &[u64]| {
         let openers = openers.iter().flat_map(|hash| hash.to_le_bytes()).collect();
         let more = [(BASE, base.id().as_bytes().to_vec()), (OPENERS, openers)];
-        write(&compiled.parts, OVERLAY, &more).map_err(|error| CompileError::Unwritable(error.to_string()))
+        let mut bytes = Vec::new();
+        write(&compiled.parts, OVERLAY, &more, &mut bytes)
+            .map(|()| bytes)
+            .map_err(|error| CompileError::Unwritable(error.to_string()))
     };
     let united = base.with_overlay(&bytes(&[])?)?;
     let bytes = bytes(&openers(&united, compiled.names.iter().map(Name::as_ref)))?;

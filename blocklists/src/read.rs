@@ -23,6 +23,8 @@ const LAYERS_MAX: u32 = 5;
 const NAME_BYTES_MAX: usize = 1024;
 /// Most memory that an xz stream may ask for.
 const XZ_MEMORY_MAX: u64 = 256 << 20;
+/// Bytes of a piece: much longer than any line, much shorter than a long list.
+const PIECE: usize = 256 << 10;
 
 /// Why a copy cannot be read.
 #[derive(Debug, Error)]
@@ -63,11 +65,35 @@ pub enum ReadError {
 /// # Errors
 /// [`ReadError`]; files handed over before it were whole.
 pub fn read_files(path: &Path, sink: &mut dyn FnMut(&str, &[u8])) -> Result<(), ReadError> {
-    read_within(SOURCE_BYTES_MAX, path, sink)
+    read_within(SOURCE_BYTES_MAX, usize::MAX, path, &mut |piece| sink(piece.name, piece.bytes))
 }
 
-fn read_within(budget: u64, path: &Path, sink: &mut dyn FnMut(&str, &[u8])) -> Result<(), ReadError> {
-    let mut walk = Walk { budget: Rc::new(Cell::new(budget)), files: 0, sink };
+/// A stretch of a plain file, cut behind a line feed: all of them in order are the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Piece<'a> {
+    /// The file's name inside the copy, empty for a single file.
+    pub name: &'a str,
+    /// Whole lines. (A file without line feeds is one piece.)
+    pub bytes: &'a [u8],
+    /// A file begins here; even an empty one has a first piece.
+    pub is_first: bool,
+}
+
+/// The same as [`read_files`] a piece at a time, so that a list of any length takes little memory.
+///
+/// # Errors
+/// [`ReadError`]; pieces handed over before it may be of a file that is not whole.
+pub fn read_pieces(path: &Path, sink: &mut dyn FnMut(Piece<'_>)) -> Result<(), ReadError> {
+    read_within(SOURCE_BYTES_MAX, PIECE, path, sink)
+}
+
+fn read_within(
+    budget: u64,
+    step: usize,
+    path: &Path,
+    sink: &mut dyn FnMut(Piece<'_>),
+) -> Result<(), ReadError> {
+    let mut walk = Walk { budget: Rc::new(Cell::new(budget)), files: 0, step, sink };
     let outcome = if path.is_dir() {
         walk.folder(path, "")
     } else {
@@ -97,7 +123,9 @@ impl From<io::Error> for Stop {
 struct Walk<'s> {
     budget: Rc<Cell<u64>>,
     files: usize,
-    sink: &'s mut dyn FnMut(&str, &[u8]),
+    /// About how many bytes are handed over at once.
+    step: usize,
+    sink: &'s mut dyn FnMut(Piece<'_>),
 }
 
 impl Walk<'_> {
@@ -173,10 +201,21 @@ impl Walk<'_> {
         if self.files > FILES_MAX {
             return Err(Stop::TooManyFiles);
         }
-        let mut whole = Vec::new();
-        bytes.read_to_end(&mut whole)?;
-        (self.sink)(name, &whole);
-        Ok(())
+        let (mut held, mut is_first) = (Vec::new(), true);
+        loop {
+            let before = held.len();
+            let more = (&mut bytes).take(self.step as u64).read_to_end(&mut held)?;
+            let is_last = more < self.step;
+            let cut = memchr::memrchr(b'\n', held.get(before..).unwrap_or(&[])).map(|at| before + at + 1);
+            let end = if is_last { Some(held.len()) } else { cut };
+            let Some(end) = end else { continue };
+            (self.sink)(Piece { name, bytes: held.get(..end).unwrap_or(&[]), is_first });
+            is_first = false;
+            if is_last {
+                return Ok(());
+            }
+            held.drain(..end);
+        }
     }
 }
 
@@ -291,6 +330,30 @@ mod tests {
     }
 
     #[test]
+    fn pieces_end_behind_lines_and_are_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        for (text, step, expected) in [
+            ("one\ntwo\nthree", 6, &["one\n", "two\n", "three"][..]),
+            ("one\ntwo\n", 4, &["one\n", "two\n", ""]),
+            ("a line that is longer\nbcd", 3, &["a line that is longer\n", "bcd"]),
+            ("one\rtwo\rthree", 4, &["one\rtwo\rthree"]),
+            ("", 4, &[""]),
+        ] {
+            std::fs::write(dir.path().join("copy"), gzip(text.as_bytes())).unwrap();
+            let mut pieces = Vec::new();
+            let mut firsts = 0;
+            read_within(1 << 20, step, &dir.path().join("copy"), &mut |piece| {
+                pieces.push(String::from_utf8(piece.bytes.to_vec()).unwrap());
+                firsts += usize::from(piece.is_first);
+            })
+            .unwrap();
+            assert_eq!((pieces.concat().as_str(), firsts), (text, 1));
+            assert!(pieces.iter().rev().skip(1).all(|piece| piece.ends_with('\n')), "{pieces:?}");
+            assert_eq!(pieces.len(), expected.len(), "{pieces:?}");
+        }
+    }
+
+    #[test]
     fn an_archive_gives_its_files_and_no_links() {
         let inner: Vec<(&str, Vec<u8>)> =
             vec![("x/b", gzip(b"bee")), ("x/a", b"ay".to_vec()), (".git/config", b"no".to_vec())];
@@ -325,9 +388,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bomb");
         std::fs::write(&path, zst(&gzip(&vec![0; 1 << 20]))).unwrap();
-        let outcome = read_within(1 << 20, &path, &mut |_, _| {});
+        let outcome = read_within(1 << 20, PIECE, &path, &mut |_| {});
         assert!(matches!(outcome, Err(ReadError::TooBig { .. })));
-        assert!(read_within(2 << 20, &path, &mut |_, _| {}).is_ok());
+        assert!(read_within(2 << 20, PIECE, &path, &mut |_| {}).is_ok());
     }
 
     proptest::proptest! {

@@ -78,6 +78,13 @@ impl Format {
         }
     }
 
+    /// Whether each line says what it says whatever stands before it, so that a file can be read in
+    /// pieces. A zone's lines cannot.
+    #[must_use]
+    pub fn is_read_by_lines(self) -> bool {
+        self != Self::Rpz
+    }
+
     /// The word for it in files and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,15 +1,13 @@
-//! The tables of an index out of the tree: only names at which something changes.
+//! What a look-up must find: only names at which something changes, each with its effect.
 //!
 //! A name whose three views are what a look-up would find without it is folded into its ancestor.
-//! Where an exception opens part of what is covered from above, every name between the two gets an
-//! entry that says so: a block there must not deny that anything exists below (RFC 8020).
+//! Many names change the same thing, so effects are stored once, numbered as they are first met.
 
 use std::collections::HashMap;
-
-use rayon::prelude::*;
+use std::rc::Rc;
 
 use super::gather::Gathered;
-use super::lines;
+use super::spill::{Says, Spill};
 use super::state::{Resolver, Views};
 use super::tree::Tree;
 use super::unite::Marker;
@@ -17,68 +15,46 @@ use super::{CompileError, Stop};
 use crate::index::action::Stored;
 use crate::index::effect::{Change, Changes};
 use crate::index::extras::Extras;
-use crate::index::hash::SuffixHashes;
 use crate::index::meaning::Meaning;
-use crate::index::table::{Parts, RECORD, RecordBuilder, buckets_for};
-use crate::name::NameRef;
+use crate::index::table::{Parts, buckets_for};
+use crate::name::Name;
+use crate::scratch::Room;
 
-/// Most unlisted names between exceptions and what they open; a hostile list could ask for 126 a
-/// line.
-const OPENINGS_MAX: usize = 1 << 22;
-
-/// Entries whose ancestors are hashed at once, so that their hashes take little memory.
-const WAYS_AT_ONCE: usize = 1 << 16;
-
-/// The effect of a node that has none: a look-up finds the same without it.
-const FOLDED: u32 = u32::MAX;
-
-/// Resolves everything gathered under one key. The sources' records are left to the caller.
+/// Resolves everything gathered under one key. The sources' records are left to the caller; `listed`
+/// is told each name of which something is said.
 ///
 /// # Errors
-/// [`Stop::Collision`] when two names share a hash under this key, [`Stop::Error`] at a bound.
-pub(super) fn tables(gathered: &mut Gathered, key: u64) -> Result<Parts, Stop> {
-    let lines = lines::sorted(gathered, key)?;
-    let gathered = &*gathered;
-    let mut tree = Tree::grow(gathered, key, lines)?;
-    let mut resolver = Resolver::new(gathered);
-    let mut views = vec![Views::default(); tree.len()];
-    for node in tree.top_down() {
-        let node = node as usize;
-        let parent = tree.parent(node);
-        let above = parent.node().and_then(|parent| views.get(parent)).copied().unwrap_or_default();
-        let own = resolver.step(above, parent.is_service(), tree.lines(node));
-        if let Some(slot) = views.get_mut(node) {
-            *slot = own;
-        }
-    }
-    let mut marker = Marker::new(&gathered.groups, &resolver.actions, gathered.categories.len());
-    let categories: Vec<_> = resolver.standings().map(|standing| marker.numbers(standing)).collect();
+/// [`Stop::Collision`] when two names share a hash under this key, [`Stop::Error`] at a bound or a
+/// failing disk.
+pub(super) fn tables(
+    gathered: &Gathered,
+    key: u64,
+    room: Room<'_>,
+    listed: &mut dyn FnMut(Name),
+) -> Result<Parts, Stop> {
+    let mut emitter = Emitter::new(gathered, room)?;
+    let (names, resolver) = Tree::walk(gathered, key, &mut emitter, listed)?;
     let meaning = Meaning {
         rtypes: gathered.rtypes.clone(),
-        marks: marker.marks,
+        marks: emitter.marker.marks,
         actions: resolver.actions.all().iter().map(Stored::from).collect(),
         ..Meaning::default()
     };
-    let emitter = Emitter { tree: &tree, views: &views, categories: &categories };
-    let openings = emitter.openings()?;
-    let Emitted { nodes, others, effects } = emitter.emit(openings);
-    // Millions of names: what is not needed again is let go before the tables are built.
-    drop((views, categories, resolver));
-    tree.forget_parents();
+    drop(resolver);
     let mut effect_starts = vec![0];
     let mut effect_words = Vec::new();
-    for effect in &effects {
+    for effect in &emitter.effects {
         effect.write(&mut effect_words);
         let end = u32::try_from(effect_words.len()).ok();
         effect_starts.push(end.ok_or(CompileError::TooMany { what: "effects", limit: u64::from(u32::MAX) })?);
     }
-    let count = nodes.iter().filter(|&&effect| effect != FOLDED).count() + others.len();
-    let buckets = buckets_for(count, effects.len())
+    let buckets = buckets_for(emitter.spill.entries(), emitter.effects.len())
         .ok_or(CompileError::TooMany { what: "names", limit: u64::from(u32::MAX) })?;
-    let (records, entries) = build(&tree, &nodes, &others, RecordBuilder::new(buckets, count));
+    drop((emitter.places, emitter.numbers));
+    let (records, entries) = emitter.spill.build(buckets, room)?;
     Ok(Parts {
         key,
-        names: tree.len() as u64,
+        names,
         records,
         entries,
         effect_starts,
@@ -89,218 +65,100 @@ pub(super) fn tables(gathered: &mut Gathered, key: u64) -> Result<Parts, Stop> {
     })
 }
 
-/// Places all entries, and lets pass their hashes and those of their ancestors.
-fn build(
-    tree: &Tree<'_>,
-    nodes: &[u32],
-    others: &[(u64, u32, Spelt)],
-    mut records: RecordBuilder,
-) -> (Vec<[u8; RECORD]>, Vec<u64>) {
-    let mut rest = others.iter().peekable();
-    for (node, &effect) in nodes.iter().enumerate().filter(|(_, effect)| **effect != FOLDED) {
-        let hash = tree.hash(node);
-        while let Some(&(other, effect, _)) = rest.next_if(|other| other.0 < hash) {
-            records.push(other, effect);
-        }
-        records.push(hash, effect);
-    }
-    rest.for_each(|&(other, effect, _)| records.push(other, effect));
-    let hashes_of = |name| {
-        let hashes = SuffixHashes::of(name, tree.key);
-        (0..hashes.len()).filter_map(move |place| hashes.get(place).copied())
-    };
-    // Hashed many at a time, let in one after the other: the order changes nothing.
-    for start in (0..nodes.len()).step_by(WAYS_AT_ONCE) {
-        let some = nodes.get(start..).map_or(&[][..], |rest| rest.get(..WAYS_AT_ONCE).unwrap_or(rest));
-        let some = some.par_iter().enumerate().filter(|(_, effect)| **effect != FOLDED);
-        let hashes: Vec<u64> = some.flat_map_iter(|(place, _)| hashes_of(tree.name(start + place))).collect();
-        hashes.into_iter().for_each(|hash| records.open(hash));
-    }
-    for (_, _, spelt) in others {
-        hashes_of(tree.suffix(spelt.node, spelt.labels)).for_each(|hash| records.open(hash));
-    }
-    records.finish()
-}
-
 /// What a look-up of a place must find, and what it inherits; numbers of standings.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Place {
-    views: Views,
-    inherited: u32,
-    opens_below: bool,
+pub(super) struct Place {
+    pub(super) views: Views,
+    pub(super) inherited: u32,
+    pub(super) opens_below: bool,
 }
 
-/// Names below which something is opened again: nodes by number; other names by hash, with what
-/// they show and a node and label count that spell them.
-struct Openings {
-    nodes: Vec<bool>,
-    others: HashMap<u64, (Views, u32, Spelt)>,
+/// Takes names as they are left, and numbers their effects.
+pub(super) struct Emitter<'g> {
+    marker: Marker<'g>,
+    /// Of each standing, what it comes to.
+    categories: Vec<Vec<u16>>,
+    places: HashMap<Place, u32>,
+    numbers: HashMap<Rc<Changes>, u32>,
+    effects: Vec<Rc<Changes>>,
+    spill: Spill,
 }
 
-/// A name as the last `labels` labels of a node's name.
-#[derive(Clone, Copy)]
-struct Spelt {
-    node: usize,
-    labels: usize,
-}
+impl<'g> Emitter<'g> {
+    fn new(gathered: &'g Gathered, room: Room<'_>) -> Result<Self, Stop> {
+        Ok(Self {
+            marker: Marker::new(&gathered.groups, gathered.categories.len()),
+            categories: Vec::new(),
+            places: HashMap::new(),
+            numbers: HashMap::new(),
+            effects: Vec::new(),
+            spill: Spill::new(room)?,
+        })
+    }
 
-struct Emitter<'t, 'g> {
-    tree: &'t Tree<'g>,
-    views: &'t [Views],
-    /// Of each standing.
-    categories: &'t [Vec<u16>],
-}
+    /// Learns what standings come to that it does not know yet.
+    pub(super) fn learn(&mut self, resolver: &Resolver<'_>) {
+        for standing in resolver.standings(self.categories.len()) {
+            self.categories.push(self.marker.numbers(standing, &resolver.actions));
+        }
+    }
 
-impl Emitter<'_, '_> {
     fn categories(&self, standing: u32) -> &[u16] {
         self.categories.get(standing as usize).map_or(&[], Vec::as_slice)
     }
 
-    fn views_of(&self, node: Option<usize>) -> Views {
-        node.and_then(|node| self.views.get(node)).copied().unwrap_or_default()
-    }
-
-    /// What a node inherits.
-    fn above(&self, node: usize) -> Views {
-        self.views_of(self.tree.parent(node).node())
-    }
-
-    fn spell(&self, spelt: Spelt) -> NameRef<'_> {
-        self.tree.suffix(spelt.node, spelt.labels)
-    }
-
-    /// Marks every name between an exception and the top of what it opens.
-    fn openings(&self) -> Result<Openings, Stop> {
-        let mut openings = Openings { nodes: vec![false; self.tree.len()], others: HashMap::new() };
-        let mut known: HashMap<(Views, u32), bool> = HashMap::new();
-        for (node, &views) in self.views.iter().enumerate() {
-            let inherited = self.above(node).below;
-            let opens = inherited != 0
-                && *known.entry((views, inherited)).or_insert_with(|| !self.cut(views, inherited).is_empty());
-            if opens {
-                self.mark_above(node, &self.cut(views, inherited), &mut openings)?;
-            }
-        }
-        Ok(openings)
+    /// Whether two names look the same, whatever is asked.
+    pub(super) fn is_same(&self, one: Views, two: Views) -> bool {
+        let same = |one: u32, two: u32| one == two || self.categories(one) == self.categories(two);
+        same(one.here, two.here) && same(one.service, two.service) && same(one.below, two.below)
     }
 
     /// Categories that are inherited and do not hold in one of the views.
-    fn cut(&self, views: Views, inherited: u32) -> Vec<u16> {
+    pub(super) fn cut(&self, views: Views, inherited: u32) -> Rc<[u16]> {
         let all = [views.here, views.service, views.below];
         let holds = |category| all.iter().all(|&view| self.categories(view).binary_search(category).is_ok());
         self.categories(inherited).iter().filter(|category| !holds(category)).copied().collect()
     }
 
-    fn mark_above(&self, node: usize, cut: &[u16], openings: &mut Openings) -> Result<(), Stop> {
-        let hashes = SuffixHashes::of(self.tree.name(node), self.tree.key);
-        let mut below = node;
-        for (place, &hash) in hashes.iter().enumerate().skip(1) {
-            let spelt = Spelt { node, labels: hashes.len() - place };
-            let name = self.spell(spelt);
-            let parent = self.tree.parent(below);
-            if let Some(listed) = self.tree.find(hash, name)? {
-                if !self.shares(self.views_of(Some(listed)).below, cut) {
-                    break;
-                }
-                if let Some(mark) = openings.nodes.get_mut(listed) {
-                    *mark = true;
-                }
-                below = listed;
-                continue;
-            }
-            let above = self.views_of(parent.node());
-            if !self.shares(above.below, cut) {
-                break;
-            }
-            let itself = if self.is_service_below(name, parent.node()) { above.service } else { above.below };
-            let views = Views { here: itself, service: itself, below: above.below };
-            if openings.others.len() >= OPENINGS_MAX {
-                let limit = OPENINGS_MAX as u64;
-                return Err(CompileError::TooMany { what: "names above exceptions", limit }.into());
-            }
-            let known = openings.others.entry(hash).or_insert((views, above.below, spelt));
-            if self.spell(known.2) != name {
-                return Err(Stop::Collision);
-            }
-        }
-        Ok(())
-    }
-
-    fn shares(&self, standing: u32, cut: &[u16]) -> bool {
+    /// Whether a standing comes to one of these categories.
+    pub(super) fn shares(&self, standing: u32, cut: &[u16]) -> bool {
         cut.iter().any(|category| self.categories(standing).binary_search(category).is_ok())
     }
 
-    /// Whether only service labels stand in front of the listed ancestor.
-    fn is_service_below(&self, name: NameRef<'_>, ancestor: Option<usize>) -> bool {
-        let Some(ancestor) = ancestor else { return false };
-        let more = name.label_count().saturating_sub(self.tree.name(ancestor).label_count());
-        name.labels().take(more).all(|label| label.first() == Some(&b'_'))
+    /// Takes a name that was left: where it has an entry, what that must say, and whether a name
+    /// below it has one.
+    ///
+    /// # Errors
+    /// When it cannot be put away.
+    pub(super) fn leave(&mut self, hash: u64, place: Option<Place>, is_passed: bool) -> Result<(), Stop> {
+        let says = match (place, is_passed) {
+            (Some(place), _) => Says::Effect(self.number(place)?),
+            (None, true) => Says::Passed,
+            (None, false) => Says::Nothing,
+        };
+        Ok(self.spill.push(hash, says)?)
     }
 
-    /// The effects, and which of them every name has.
-    fn emit(&self, openings: Openings) -> Emitted {
-        let mut effects =
-            Effects { emitter: self, places: HashMap::new(), numbers: HashMap::new(), all: Vec::new() };
-        let mut nodes = Vec::with_capacity(self.views.len());
-        for (node, &views) in self.views.iter().enumerate() {
-            let parent = self.tree.parent(node);
-            let above = self.views_of(parent.node());
-            let itself = if parent.is_service() { above.service } else { above.below };
-            let opens_below = openings.nodes.get(node).copied().unwrap_or(false);
-            let same = |one: u32, two: u32| one == two || self.categories(one) == self.categories(two);
-            let is_folded =
-                same(views.here, itself) && same(views.service, itself) && same(views.below, above.below);
-            nodes.push(if is_folded && !opens_below {
-                FOLDED
-            } else {
-                effects.number(Place { views, inherited: above.below, opens_below })
-            });
-        }
-        let mut others: Vec<_> = openings.others.into_iter().collect();
-        others.sort_unstable_by_key(|(hash, _)| *hash);
-        let others = others.into_iter().map(|(hash, (views, inherited, spelt))| {
-            (hash, effects.number(Place { views, inherited, opens_below: true }), spelt)
-        });
-        Emitted { others: others.collect(), nodes, effects: effects.all }
-    }
-}
-
-/// What is to be written.
-struct Emitted {
-    /// The effect of each node, or [`FOLDED`].
-    nodes: Vec<u32>,
-    /// Names that are no nodes, by hash.
-    others: Vec<(u64, u32, Spelt)>,
-    effects: Vec<Changes>,
-}
-
-/// Effects stored once, numbered as they are first met.
-struct Effects<'e> {
-    emitter: &'e Emitter<'e, 'e>,
-    places: HashMap<Place, u32>,
-    numbers: HashMap<Changes, u32>,
-    all: Vec<Changes>,
-}
-
-impl Effects<'_> {
-    fn number(&mut self, place: Place) -> u32 {
+    fn number(&mut self, place: Place) -> Result<u32, Stop> {
         if let Some(&number) = self.places.get(&place) {
-            return number;
+            return Ok(number);
         }
-        let inherited = self.emitter.categories(place.inherited);
-        let change = |view| Change::between(inherited, self.emitter.categories(view));
+        let inherited = self.categories(place.inherited);
+        let change = |view| Change::between(inherited, self.categories(view));
         let changes = Changes {
             here: change(place.views.here),
             service: change(place.views.service),
             below: change(place.views.below),
             opens_below: place.opens_below,
         };
-        let next = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        let number = *self.numbers.entry(changes.clone()).or_insert(next);
+        let next = u32::try_from(self.effects.len()).ok().filter(|&next| next <= Says::EFFECT_MAX);
+        let next = next.ok_or(CompileError::TooMany { what: "effects", limit: Says::EFFECT_MAX.into() })?;
+        let changes = Rc::new(changes);
+        let number = *self.numbers.entry(Rc::clone(&changes)).or_insert(next);
         if number == next {
-            self.all.push(changes);
+            self.effects.push(changes);
         }
         self.places.insert(place, number);
-        number
+        Ok(number)
     }
 }

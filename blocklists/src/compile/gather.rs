@@ -11,15 +11,21 @@ use sha2::{Digest, Sha256};
 
 use super::actions::Actions;
 use super::over::Removals;
-use super::source::{self, AddressSaid, Parsed, PatternSaid, Said, Voice, reject};
+use super::runs::Run;
+use super::source::{self, AddressSaid, Desk, Heard, Parsed, PatternSaid, Voice, reject};
 use super::{CompileError, Input};
 use crate::category::{CATEGORIES_MAX, CategoryId};
 use crate::index::meaning::{EVERY, PATTERNED_MAX, RTYPES_MAX, Rtypes, STREAM};
-use crate::name::{Name, NameRef};
+use crate::name::Name;
 use crate::parse::{Reach, Types};
 use crate::report::SourceReport;
+use crate::scratch::{Room, Scratch};
 
 pub(super) use super::source::Marks;
+
+/// Most labels, all names together. Real lists have about three a name; the gate holds a hash for
+/// each in the worst case.
+const LABELS_MAX: u64 = 1 << 26;
 
 /// What is to be gathered.
 pub(super) enum Fed<'a> {
@@ -42,10 +48,13 @@ pub(super) struct Line {
 
 /// All that the sources say.
 pub(super) struct Gathered {
-    /// Wire names end to end, one arena a source.
-    pub(super) arenas: Vec<Vec<u8>>,
-    /// What each source says, `feed` being a number of [`feeds`](Self::feeds).
-    pub(super) said: Vec<Vec<Said>>,
+    /// Where what is said of names was put away.
+    pub(super) scratch: Scratch,
+    /// What each source says, in runs.
+    pub(super) runs: Vec<Vec<Run>>,
+    /// By source, and by the number of a voice in its runs, the number among [`feeds`](Self::feeds);
+    /// `None` where its lines say nothing.
+    pub(super) numbers: Vec<Vec<Option<u16>>>,
     /// All feeds, those of one group together.
     pub(super) feeds: Vec<Feed>,
     /// All groups.
@@ -67,7 +76,6 @@ pub(super) struct Gathered {
 
 /// A source's rules that add the same to their names.
 pub(super) struct Feed {
-    pub(super) source: usize,
     pub(super) group: u16,
     /// For which types and transports they speak, see [`Rtypes`].
     pub(super) types: u32,
@@ -121,28 +129,25 @@ impl Gathered {
         digest.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
     }
 
-    /// All names, as often as something is said of them.
-    pub(super) fn names(&self) -> impl Iterator<Item = NameRef<'_>> {
-        self.said.iter().flatten().map(|said| self.name(said.feed, said.offset))
-    }
-
-    /// The name of a rule.
-    pub(super) fn name(&self, feed: u16, offset: u32) -> NameRef<'_> {
-        let source = self.feeds.get(usize::from(feed)).map_or(0, |feed| feed.source);
-        let arena = self.arenas.get(source).map_or(&[][..], |arena| arena.as_slice());
-        NameRef::at(arena, offset as usize)
+    /// The number of a source's voice among all feeds; `None` where its lines say nothing.
+    pub(super) fn feed(&self, source: usize, voice: u16) -> Option<u16> {
+        self.numbers.get(source)?.get(usize::from(voice)).copied().flatten()
     }
 }
 
 /// Reads and parses all sources.
 ///
 /// # Errors
-/// [`CompileError`] of the first source that cannot be read.
-pub(super) fn gather(fed: &[Fed<'_>]) -> Result<(Gathered, Vec<SourceReport>), CompileError> {
+/// [`CompileError`] of the first source that cannot be read, or cannot be put away.
+pub(super) fn gather(fed: &[Fed<'_>], room: Room<'_>) -> Result<(Gathered, Vec<SourceReport>), CompileError> {
+    let scratch = room.scratch().map_err(CompileError::Disk)?;
+    // As many sources are read at once as there are threads.
+    let sorting = room.sorting / rayon::current_num_threads().max(1);
+    let desk = Desk { scratch: &scratch, sorting };
     let parse = |fed: &Fed<'_>| match fed {
-        Fed::Copy(input) => source::parse(input),
-        Fed::Below(input, removals) => source::parse_below(input, removals),
-        Fed::Lines(lines, categories) => source::of_lines(lines, categories.clone()),
+        Fed::Copy(input) => source::parse(input, desk),
+        Fed::Below(input, removals) => source::parse_below(input, removals, desk),
+        Fed::Lines(lines, categories) => source::of_lines(lines, categories.clone(), desk),
     };
     let parsed = fed.par_iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let known = || parsed.iter().flat_map(|source| &source.categories);
@@ -153,10 +158,14 @@ pub(super) fn gather(fed: &[Fed<'_>]) -> Result<(Gathered, Vec<SourceReport>), C
     if categories.len() > CATEGORIES_MAX {
         return Err(CompileError::TooMany { what: "categories", limit: CATEGORIES_MAX as u64 });
     }
+    if parsed.iter().map(|source| source.labels).sum::<u64>() > LABELS_MAX {
+        return Err(CompileError::TooMany { what: "labels in listed names", limit: LABELS_MAX });
+    }
     let rtypes = Rtypes::new(parsed.iter().flat_map(|source| &source.types).flat_map(listed));
     let mut gathered = Gathered {
-        arenas: Vec::new(),
-        said: Vec::new(),
+        scratch,
+        runs: Vec::new(),
+        numbers: Vec::new(),
         feeds: Vec::new(),
         groups: Vec::new(),
         categories,
@@ -187,7 +196,6 @@ impl Gathered {
     fn add(&mut self, source: usize, mut parsed: Parsed) -> Result<SourceReport, CompileError> {
         let too_many =
             || CompileError::TooMany { what: "sources and kinds of rules", limit: u64::from(u16::MAX) };
-        let base = u16::try_from(self.feeds.len()).map_err(|_| too_many())?;
         if self.feeds.len() + self.groups.len() + 2 * parsed.voices.len() + parsed.categories.len()
             > usize::from(u16::MAX)
         {
@@ -196,28 +204,25 @@ impl Gathered {
         let actions: Vec<u16> =
             parsed.actions.all().iter().map(|action| self.actions.number(action)).collect();
         let mut groups: HashMap<(u16, u16), u16> = HashMap::new();
-        let mut unknown = Vec::new();
+        let mut numbers = vec![None; parsed.voices.len()];
         // Every category has its group, whether names or only patterns and addresses feed it.
-        for voice in std::mem::take(&mut parsed.voices) {
+        for Heard { voice, feed, lines } in std::mem::take(&mut parsed.voices) {
             let group = self.group(source, &parsed, (voice.category, voice.spared), &mut groups);
-            let types = self.types_of(&parsed, voice, &actions);
-            unknown.push(types.is_none());
-            let types = types.unwrap_or(0);
-            self.feeds.push(Feed { source, group, types, action: number(&actions, voice.action) });
+            let Some(types) = self.types_of(&parsed, voice, &actions) else {
+                count_unknown(&mut parsed.report, lines);
+                continue;
+            };
+            if let Some(number) = numbers.get_mut(usize::from(feed)) {
+                *number = Some(u16::try_from(self.feeds.len()).map_err(|_| too_many())?);
+            }
+            self.feeds.push(Feed { group, types, action: number(&actions, voice.action) });
             if let Some(group) = self.groups.get_mut(usize::from(group)) {
                 split(&mut group.pieces, types);
             }
         }
-        if unknown.contains(&true) {
-            let is_unknown = |said: &Said| unknown.get(usize::from(said.feed)) == Some(&true);
-            let before = parsed.said.len();
-            parsed.said.retain(|said| !is_unknown(said));
-            count_unknown(&mut parsed.report, before - parsed.said.len());
-        }
-        parsed.said.par_iter_mut().for_each(|said| said.feed += base);
         self.add_subjects(source, &mut parsed, &actions, &mut groups);
-        self.arenas.push(parsed.arena);
-        self.said.push(parsed.said);
+        self.runs.push(parsed.runs);
+        self.numbers.push(numbers);
         Ok(SourceReport { categories: parsed.categories, ..parsed.report })
     }
 
@@ -312,8 +317,7 @@ fn number(numbers: &[u16], own: u16) -> u16 {
     numbers.get(usize::from(own)).copied().unwrap_or(0)
 }
 
-fn count_unknown(report: &mut SourceReport, lines: usize) {
-    let lines = lines as u64;
+fn count_unknown(report: &mut SourceReport, lines: u64) {
     report.entries = report.entries.saturating_sub(lines);
     *report.unsupported.entry(format!("dnstype beyond {RTYPES_MAX}")).or_default() += lines;
 }

@@ -16,6 +16,7 @@ use crate::name::{Name, NameRef};
 use crate::overlay::Correction;
 use crate::parse::Reach;
 use crate::report::SourceReport;
+use crate::scratch::Room;
 
 /// What an overlay is written from.
 pub(crate) struct Compiled {
@@ -83,16 +84,17 @@ pub(crate) fn compile(
         fed.extend(inputs.iter().chain(again).map(|input| Fed::Below(input, &removals)));
     }
     fed.push(Fed::Lines(lines, categories));
-    let (mut gathered, mut reports) = gather(&fed)?;
+    let (gathered, mut reports) = gather(&fed, Room::MEMORY)?;
     reports.truncate(inputs.len());
-    let names = gathered.names().map(NameRef::to_owned).collect();
+    let mut names = BTreeSet::new();
+    let parts = emit::tables(&gathered, base.key(), Room::MEMORY, &mut |name| _ = names.insert(name))?;
     let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
         source: input.source.clone(),
         copy_name: input.copy_name.clone(),
         report: report.clone(),
     });
     let sources = sources.collect();
-    Ok(Compiled { parts: Parts { sources, ..emit::tables(&mut gathered, base.key())? }, reports, names })
+    Ok(Compiled { parts: Parts { sources, ..parts }, reports, names })
 }
 
 /// The sources of an index that feed a category from which a name is taken with all below it.

@@ -1,12 +1,14 @@
 //! What one source says, read and parsed on its own.
 //!
-//! Names go into one arena as wire names end to end, so that a line is eight bytes. What a line adds
+//! Lists are read a piece at a time, and names are put away sorted as they come (see
+//! [`runs`](super::runs)): nothing that is kept here grows with them. What a line adds
 //! to its name (category, types, action, the names that it spares) is its *voice*; most lines of a
 //! source share one. `$denyallow` makes a *group* of voices of its own: within it the spared names
 //! are exceptions, and the source's own exceptions hold as well, but nothing in it takes away what
 //! the source's other lines say. Patterns and addresses are few and are kept as they are.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io;
 
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
@@ -14,13 +16,15 @@ use sha2::{Digest, Sha256};
 use super::actions::{Actions, OwnAction};
 use super::gather;
 use super::over::Removals;
+use super::runs::{Run, Sorter};
 use super::{CompileError, Input};
 use crate::category::{CategoryId, Stand};
 use crate::name::{Name, NameRef};
-use crate::parse::{Action, Line, ListFile, Reach, Rule, Subject, Types};
-use crate::read::{ReadError, read_files};
+use crate::parse::{Action, Line, ListFile, Reach, Reached, Rule, Subject, Types};
+use crate::read::{Piece, ReadError, read_files, read_pieces};
 use crate::report::{SAMPLES_MAX, Sample, SourceReport};
-use crate::source::{Location, Trust};
+use crate::scratch::{Room, Scratch};
+use crate::source::{Format, Location, Trust};
 use crate::starter::starter_text;
 
 /// Most groups of names that the `$denyallow` rules of one source spare.
@@ -29,13 +33,16 @@ const SPARED_MAX: usize = 4096;
 const CARRIED_MAX: usize = 1 << 22;
 /// Most patterns, and most addresses, of one source.
 const SUBJECTS_MAX: usize = 1 << 21;
+
 /// What one source said, all numbers still its own.
 pub(super) struct Parsed {
-    pub(super) arena: Vec<u8>,
-    pub(super) said: Vec<Said>,
+    /// Names with their voices and marks.
+    pub(super) runs: Vec<Run>,
+    /// Labels of all names, as often as they are said.
+    pub(super) labels: u64,
     pub(super) categories: Vec<CategoryId>,
     /// Rising: voices of one group stand together.
-    pub(super) voices: Vec<Voice>,
+    pub(super) voices: Vec<Heard>,
     pub(super) types: Vec<Types>,
     pub(super) actions: Actions,
     pub(super) patterns: Vec<PatternSaid>,
@@ -47,12 +54,12 @@ pub(super) struct Parsed {
     pub(super) locked: bool,
 }
 
-/// One line: where its name stands in the arena, its voice, how it is marked.
-#[derive(Clone, Copy)]
-pub(super) struct Said {
-    pub(super) offset: u32,
+/// A voice, its number in the runs, and how many lines have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Heard {
+    pub(super) voice: Voice,
     pub(super) feed: u16,
-    pub(super) marks: Marks,
+    pub(super) lines: u64,
 }
 
 /// What a line adds to its name, as numbers of one source.
@@ -135,18 +142,64 @@ impl Marks {
         self.0 & Self::IMPORTANT != 0
     }
 
+    /// As it is written down.
+    pub(super) fn byte(self) -> u8 {
+        self.0
+    }
+
+    /// As it was written down.
+    pub(super) fn from_byte(byte: u8) -> Self {
+        Self(byte)
+    }
+
     /// The marks of the rule that this one cancels.
     pub(super) fn cancelled(self) -> Option<Self> {
         (self.0 & Self::CANCELS != 0).then_some(Self(self.0 & !Self::CANCELS))
     }
 }
 
+/// Why a source could not be taken.
+pub(super) enum Full {
+    /// It has more of something than an index can hold.
+    TooMany(&'static str),
+    /// What it says cannot be put away.
+    Disk(io::Error),
+}
+
+impl From<&'static str> for Full {
+    fn from(what: &'static str) -> Self {
+        Self::TooMany(what)
+    }
+}
+
+impl From<io::Error> for Full {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl From<Full> for CompileError {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::TooMany(what) => Self::TooMany { what, limit: u64::from(u32::MAX) },
+            Full::Disk(error) => Self::Disk(error),
+        }
+    }
+}
+
+/// Where sources put what they say, and how much of it each may hold in memory.
+#[derive(Clone, Copy)]
+pub(super) struct Desk<'s> {
+    pub(super) scratch: &'s Scratch,
+    pub(super) sorting: usize,
+}
+
 /// Reads and parses a source.
 ///
 /// # Errors
-/// [`CompileError`] when its copy cannot be read, or holds more than an index can.
-pub(super) fn parse(input: &Input) -> Result<Parsed, CompileError> {
-    parse_with(input, Reader::new(input, None))
+/// [`CompileError`] when its copy cannot be read, holds more than an index can, or cannot be put away.
+pub(super) fn parse(input: &Input, desk: Desk<'_>) -> Result<Parsed, CompileError> {
+    parse_with(input, Reader::new(input, None, desk))
 }
 
 /// What a source says below names that corrections take out, in categories of its own. Only names
@@ -154,23 +207,29 @@ pub(super) fn parse(input: &Input) -> Result<Parsed, CompileError> {
 ///
 /// # Errors
 /// As [`parse`].
-pub(super) fn parse_below(input: &Input, removals: &Removals) -> Result<Parsed, CompileError> {
-    parse_with(input, Reader::new(input, Some(removals)))
+pub(super) fn parse_below(
+    input: &Input,
+    removals: &Removals,
+    desk: Desk<'_>,
+) -> Result<Parsed, CompileError> {
+    parse_with(input, Reader::new(input, Some(removals), desk))
 }
 
 /// Lines of our own, as a source that confirms what it says.
 ///
 /// # Errors
 /// [`CompileError::TooMany`]; corrections are made by people, so there are never so many.
-pub(super) fn of_lines(lines: &[gather::Line], categories: Vec<CategoryId>) -> Result<Parsed, CompileError> {
-    let mut reader = Reader::empty(SourceReport::default(), true, false);
+pub(super) fn of_lines(
+    lines: &[gather::Line],
+    categories: Vec<CategoryId>,
+    desk: Desk<'_>,
+) -> Result<Parsed, CompileError> {
+    let mut reader = Reader::empty(SourceReport::default(), true, false, desk);
     reader.parsed.categories = categories;
     for gather::Line { name, category, reach, exception } in lines {
-        let said = reader.category(category).and_then(|category| {
-            let feed = reader.feed(Voice { category, spared: 0, types: 0, action: 0 })?;
-            reader.say(name.as_ref(), feed, Marks::plain(*reach, *exception))
-        });
-        said.map_err(too_many)?;
+        let category = reader.category(category).map_err(Full::TooMany)?;
+        let feed = reader.feed(Voice { category, spared: 0, types: 0, action: 0 }).map_err(Full::TooMany)?;
+        reader.say(name.as_ref(), feed, Marks::plain(*reach, *exception))?;
     }
     reader.finish()
 }
@@ -181,40 +240,53 @@ pub(super) fn of_lines(lines: &[gather::Line], categories: Vec<CategoryId>) -> R
 /// # Errors
 /// As [`parse`].
 pub(super) fn is_plain(input: &Input) -> Result<bool, CompileError> {
-    let parsed = parse(input)?;
-    let is_plain = |voice: &Voice| (voice.spared, voice.types, voice.action) == (0, 0, 0);
+    let room = Room::MEMORY;
+    let scratch = room.scratch().map_err(CompileError::Disk)?;
+    let parsed = parse(input, Desk { scratch: &scratch, sorting: room.sorting })?;
+    let is_plain = |heard: &Heard| (heard.voice.spared, heard.voice.types, heard.voice.action) == (0, 0, 0);
     Ok(parsed.patterns.is_empty() && parsed.addresses.is_empty() && parsed.voices.iter().all(is_plain))
 }
 
 fn parse_with(input: &Input, mut reader: Reader<'_>) -> Result<Parsed, CompileError> {
-    let mut full = None;
-    let read = read_input(input, &mut |name, bytes| {
+    let (mut full, mut reached) = (None, Reached::default());
+    let read = read_input(input, &mut |piece| {
+        if piece.is_first {
+            reached = Reached::default();
+        }
         if full.is_none() {
-            full = reader.file(input, name, bytes).err();
+            full = reader.piece(input, piece, &mut reached).err();
         }
     });
     read.map_err(|error| CompileError::Read { id: input.source.id.clone(), error })?;
-    full.map_or_else(|| reader.finish(), |what| Err(too_many(what)))
+    full.map_or_else(|| reader.finish(), |full| Err(full.into()))
 }
 
-fn too_many(what: &'static str) -> CompileError {
-    CompileError::TooMany { what, limit: u64::from(u32::MAX) }
-}
-
-fn read_input(input: &Input, sink: &mut dyn FnMut(&str, &[u8])) -> Result<(), ReadError> {
+fn read_input(input: &Input, sink: &mut dyn FnMut(Piece<'_>)) -> Result<(), ReadError> {
+    let mut whole = |name: &str, bytes: &[u8]| sink(Piece { name, bytes, is_first: true });
     match &input.source.location {
         Location::BuiltIn(file) => {
-            sink("", starter_text(file).unwrap_or_default().as_bytes());
+            whole("", starter_text(file).unwrap_or_default().as_bytes());
             Ok(())
         }
         _ if input.copy.as_os_str().is_empty() => Ok(()),
-        Location::Path(_) | Location::Url(_) => read_files(&input.copy, sink),
+        _ if input.source.format.is_read_by_lines() => read_pieces(&input.copy, sink),
+        _ => read_files(&input.copy, &mut whole),
     }
 }
 
 /// A source while it is read.
 struct Reader<'r> {
     parsed: Parsed,
+    names: Sorter<'r>,
+    /// Over all names, as they come.
+    digest: Sha256,
+    /// How many lines each voice has, by its number.
+    lines: Vec<u64>,
+    /// Of a format that knows `$denyallow`: exceptions, each with its voice.
+    exceptions: Vec<(Name, u16, Marks)>,
+    /// By group of sparing rules what they list.
+    sparing: HashMap<(u16, u16), Sparing>,
+    keeps_exceptions: bool,
     voices: HashMap<Voice, u16>,
     /// In the order of their numbers, from 1.
     spared: Vec<Vec<Name>>,
@@ -223,20 +295,29 @@ struct Reader<'r> {
     removals: Option<&'r Removals>,
 }
 
+/// What the sparing rules of one group list.
+#[derive(Default)]
+struct Sparing {
+    names: HashSet<Name>,
+    /// Whether ordinary rules are among them, and `$important` ones.
+    importances: BTreeSet<bool>,
+}
+
 impl<'r> Reader<'r> {
-    fn new(input: &Input, removals: Option<&'r Removals>) -> Self {
+    fn new(input: &Input, removals: Option<&'r Removals>, desk: Desk<'r>) -> Self {
         let own = input.source.category.as_ref();
         let report = SourceReport { id: input.source.id.clone(), ..SourceReport::default() };
         let locked = input.source.locked || own.is_some_and(CategoryId::is_locked);
-        let mut reader = Self::empty(report, input.source.trust == Trust::Core, locked);
+        let mut reader = Self::empty(report, input.source.trust == Trust::Core, locked, desk);
+        reader.keeps_exceptions = input.source.format == Format::Adblock;
         reader.parsed.categories.extend(own.filter(|_| removals.is_none()).cloned());
         Self { removals, ..reader }
     }
 
-    fn empty(report: SourceReport, core: bool, locked: bool) -> Self {
+    fn empty(report: SourceReport, core: bool, locked: bool, desk: Desk<'r>) -> Self {
         let parsed = Parsed {
-            arena: Vec::new(),
-            said: Vec::new(),
+            runs: Vec::new(),
+            labels: 0,
             categories: Vec::new(),
             voices: Vec::new(),
             types: Vec::new(),
@@ -248,7 +329,19 @@ impl<'r> Reader<'r> {
             core,
             locked,
         };
-        Self { parsed, voices: HashMap::new(), spared: Vec::new(), plain: None, removals: None }
+        Self {
+            parsed,
+            names: Sorter::new(desk.scratch, desk.sorting),
+            digest: Sha256::new(),
+            lines: Vec::new(),
+            exceptions: Vec::new(),
+            sparing: HashMap::new(),
+            keeps_exceptions: false,
+            voices: HashMap::new(),
+            spared: Vec::new(),
+            plain: None,
+            removals: None,
+        }
     }
 
     /// The number of a category.
@@ -261,16 +354,14 @@ impl<'r> Reader<'r> {
         u16::try_from(place).map_err(|_| "categories of one source")
     }
 
-    /// Parses one file.
-    ///
-    /// # Errors
-    /// Of what there is too much.
-    fn file(&mut self, input: &Input, name: &str, bytes: &[u8]) -> Result<(), &'static str> {
+    /// Parses a piece of a file; `reached` is where the one before ended.
+    fn piece(&mut self, input: &Input, piece: Piece<'_>, reached: &mut Reached) -> Result<(), Full> {
+        let Piece { name, bytes, .. } = piece;
         let mut report = std::mem::take(&mut self.parsed.report);
         let mut result = Ok(());
         for file in ListFile::all(&input.source, name, bytes, &mut report) {
             if let Some(removals) = self.removals {
-                file.parse(&mut report, &mut |_, rule| {
+                file.parse_on(reached, &mut report, &mut |_, rule| {
                     let taken = self.below(file.category(), &rule, removals);
                     if result.is_ok() {
                         result = taken;
@@ -280,7 +371,7 @@ impl<'r> Reader<'r> {
             }
             let category = self.category(file.category())?;
             let is_locked = input.source.locked || file.category().is_locked();
-            file.parse(&mut report, &mut |line, rule| {
+            file.parse_on(reached, &mut report, &mut |line, rule| {
                 // What a locked category lists has no exceptions of any kind.
                 let rule = if is_locked { Rule { spared: &[], ..rule } } else { rule };
                 let taken = self.rule(category, name, &line, &rule);
@@ -294,12 +385,7 @@ impl<'r> Reader<'r> {
     }
 
     /// Says once more what lies below a name that is taken out.
-    fn below(
-        &mut self,
-        category: &CategoryId,
-        rule: &Rule<'_>,
-        removals: &Removals,
-    ) -> Result<(), &'static str> {
+    fn below(&mut self, category: &CategoryId, rule: &Rule<'_>, removals: &Removals) -> Result<(), Full> {
         let Subject::Name(name, reach) = rule.subject else { return Ok(()) };
         let Some(level) = removals.above(category, name) else { return Ok(()) };
         let category = self.category(&Stand::Again(level).id(category))?;
@@ -307,13 +393,7 @@ impl<'r> Reader<'r> {
         self.say(name, feed, Marks::of(rule, reach))
     }
 
-    fn rule(
-        &mut self,
-        category: u16,
-        file: &str,
-        line: &Line<'_>,
-        rule: &Rule<'_>,
-    ) -> Result<(), &'static str> {
+    fn rule(&mut self, category: u16, file: &str, line: &Line<'_>, rule: &Rule<'_>) -> Result<(), Full> {
         match rule.subject {
             Subject::Name(name, reach) => self.name(category, name, reach, rule),
             Subject::Pattern(text) => {
@@ -328,7 +408,11 @@ impl<'r> Reader<'r> {
                     line: line.number,
                     cancels: rule.cancels,
                 });
-                if self.parsed.patterns.len() > SUBJECTS_MAX { Err("patterns in one source") } else { Ok(()) }
+                if self.parsed.patterns.len() > SUBJECTS_MAX {
+                    Err("patterns in one source".into())
+                } else {
+                    Ok(())
+                }
             }
             Subject::Answer(net) | Subject::Client(net) => {
                 self.parsed.addresses.push(AddressSaid {
@@ -340,7 +424,7 @@ impl<'r> Reader<'r> {
                     cancels: rule.cancels,
                 });
                 if self.parsed.addresses.len() > SUBJECTS_MAX {
-                    Err("addresses in one source")
+                    Err("addresses in one source".into())
                 } else {
                     Ok(())
                 }
@@ -348,13 +432,7 @@ impl<'r> Reader<'r> {
         }
     }
 
-    fn name(
-        &mut self,
-        category: u16,
-        name: NameRef<'_>,
-        reach: Reach,
-        rule: &Rule<'_>,
-    ) -> Result<(), &'static str> {
+    fn name(&mut self, category: u16, name: NameRef<'_>, reach: Reach, rule: &Rule<'_>) -> Result<(), Full> {
         // A rule that spares all that it speaks of says nothing.
         if rule.spared.iter().any(|spared| name.is_at_or_below(spared.as_ref())) {
             return Ok(());
@@ -362,15 +440,24 @@ impl<'r> Reader<'r> {
         let spared =
             if rule.spared.is_empty() || rule.exception { 0 } else { self.spared_number(rule.spared)? };
         let voice = self.voice_of(category, spared, rule);
-        let feed = self.feed(voice)?;
-        self.say(name, feed, Marks::of(rule, reach))
+        let (feed, marks) = (self.feed(voice)?, Marks::of(rule, reach));
+        if spared != 0 {
+            let sparing = self.sparing.entry((category, spared)).or_default();
+            sparing.names.insert(name.to_owned());
+            sparing.importances.insert(marks.is_important());
+        } else if self.keeps_exceptions && marks.is_exception() {
+            self.exceptions.push((name.to_owned(), feed, marks));
+        }
+        self.say(name, feed, marks)
     }
 
-    fn say(&mut self, name: NameRef<'_>, feed: u16, marks: Marks) -> Result<(), &'static str> {
-        let offset = u32::try_from(self.parsed.arena.len()).map_err(|_| "bytes of names in one source")?;
-        self.parsed.arena.extend_from_slice(name.wire());
-        self.parsed.said.push(Said { offset, feed, marks });
-        Ok(())
+    fn say(&mut self, name: NameRef<'_>, feed: u16, marks: Marks) -> Result<(), Full> {
+        self.digest.update(name.wire());
+        self.parsed.labels += name.label_count() as u64;
+        if let Some(lines) = self.lines.get_mut(usize::from(feed)) {
+            *lines += 1;
+        }
+        Ok(self.names.push(name, feed, marks)?)
     }
 
     fn spared_number(&mut self, spared: &[Name]) -> Result<u16, &'static str> {
@@ -408,88 +495,66 @@ impl<'r> Reader<'r> {
         }
         let next = u16::try_from(self.voices.len()).map_err(|_| "kinds of rules in one source")?;
         let feed = *self.voices.entry(voice).or_insert(next);
+        if feed == next {
+            self.lines.push(0);
+        }
         self.plain = Some((voice, feed));
         Ok(feed)
     }
 
     fn finish(mut self) -> Result<Parsed, CompileError> {
-        self.spare().map_err(too_many)?;
-        let mut voices: Vec<(Voice, u16)> = self.voices.into_iter().collect();
+        self.spare()?;
+        let lines = |feed: u16| self.lines.get(usize::from(feed)).copied().unwrap_or(0);
+        let voices = self.voices.into_iter();
+        let mut voices: Vec<_> =
+            voices.map(|(voice, feed)| Heard { voice, feed, lines: lines(feed) }).collect();
         voices.sort_unstable();
-        let mut numbers = vec![0; voices.len()];
-        for (number, (_, feed)) in (0_u16..).zip(&voices) {
-            if let Some(place) = numbers.get_mut(usize::from(*feed)) {
-                *place = number;
-            }
-        }
         let mut parsed = self.parsed;
-        for said in &mut parsed.said {
-            said.feed = numbers.get(usize::from(said.feed)).copied().unwrap_or(0);
-        }
-        parsed.voices = voices.into_iter().map(|(voice, _)| voice).collect();
+        parsed.voices = voices;
         cancel(&mut parsed);
-        parsed.digest = Sha256::digest(&parsed.arena).into();
+        parsed.runs = self.names.finish().map_err(CompileError::Disk)?;
+        parsed.digest = self.digest.finalize().into();
         parsed.report.unmapped.sort();
         Ok(parsed)
     }
 
     /// Writes into every group of sparing rules what is an exception there: the spared names, and the
     /// source's own exceptions that can meet them.
-    fn spare(&mut self) -> Result<(), &'static str> {
-        let mut groups: HashMap<(u16, u16), HashSet<Name>> = HashMap::new();
-        let mut sparing: BTreeSet<(u16, u16, bool)> = BTreeSet::new();
+    fn spare(&mut self) -> Result<(), Full> {
+        let sparing: BTreeMap<(u16, u16), Sparing> = std::mem::take(&mut self.sparing).into_iter().collect();
         let voices: HashMap<u16, Voice> = self.voices.iter().map(|(voice, feed)| (*feed, *voice)).collect();
-        if voices.values().all(|voice| voice.spared == 0) {
-            return Ok(());
-        }
-        let said = self.parsed.said.clone();
-        for said in &said {
-            let Some(voice) = voices.get(&said.feed).filter(|voice| voice.spared != 0) else { continue };
-            let name = NameRef::at(&self.parsed.arena, said.offset as usize).to_owned();
-            groups.entry((voice.category, voice.spared)).or_default().insert(name);
-            sparing.insert((voice.category, voice.spared, said.marks.is_important()));
-        }
+        let exceptions = if sparing.is_empty() { Vec::new() } else { std::mem::take(&mut self.exceptions) };
         let mut carried = 0;
-        for said in said.iter().filter(|said| said.marks.is_exception()) {
-            let Some(voice) = voices.get(&said.feed).copied() else { continue };
-            let name = NameRef::at(&self.parsed.arena, said.offset as usize).to_owned();
-            for group in self.meeting(voice.category, said.marks, name.as_ref(), &groups, &sparing) {
-                let feed = self.feed(Voice { spared: group, ..voice })?;
-                self.say(name.as_ref(), feed, said.marks)?;
+        for (name, feed, marks) in exceptions {
+            let Some(voice) = voices.get(&feed).copied() else { continue };
+            let own = sparing.range((voice.category, 0)..=(voice.category, u16::MAX));
+            for (&(_, spared), _) in own.filter(|(_, group)| group.meets(name.as_ref(), marks)) {
+                let feed = self.feed(Voice { spared, ..voice })?;
+                self.say(name.as_ref(), feed, marks)?;
                 carried += 1;
                 if carried > CARRIED_MAX {
-                    return Err("exceptions to rules that spare names");
+                    return Err("exceptions to rules that spare names".into());
                 }
             }
         }
-        for (category, group, important) in sparing {
-            let feed = self.feed(Voice { category, spared: group, types: 0, action: 0 })?;
-            let names = self.spared.get(usize::from(group) - 1).cloned().unwrap_or_default();
-            for name in names {
-                self.say(name.as_ref(), feed, Marks::spares(important))?;
+        for ((category, spared), group) in sparing {
+            let feed = self.feed(Voice { category, spared, types: 0, action: 0 })?;
+            let names = self.spared.get(usize::from(spared) - 1).cloned().unwrap_or_default();
+            for important in group.importances {
+                for name in &names {
+                    self.say(name.as_ref(), feed, Marks::spares(important))?;
+                }
             }
         }
         Ok(())
     }
+}
 
-    /// The groups of a category in which an exception can take something away: it stands at or below
-    /// what they list, or is important.
-    fn meeting(
-        &self,
-        category: u16,
-        marks: Marks,
-        name: NameRef<'_>,
-        groups: &HashMap<(u16, u16), HashSet<Name>>,
-        sparing: &BTreeSet<(u16, u16, bool)>,
-    ) -> Vec<u16> {
-        let all: BTreeSet<u16> =
-            sparing.iter().filter(|group| group.0 == category).map(|group| group.1).collect();
-        let meets = |group: &u16| {
-            let listed = groups.get(&(category, *group));
-            marks.is_important()
-                || listed.is_some_and(|names| name.suffixes().any(|suffix| names.contains(suffix.wire())))
-        };
-        all.into_iter().filter(meets).collect()
+impl Sparing {
+    /// Whether an exception can take something away here: it stands at or below what is listed, or is
+    /// important.
+    fn meets(&self, name: NameRef<'_>, marks: Marks) -> bool {
+        marks.is_important() || name.suffixes().any(|suffix| self.names.contains(suffix.wire()))
     }
 }
 

@@ -12,7 +12,6 @@ use std::rc::Rc;
 
 use super::actions::Actions;
 use super::gather::{Feed, Gathered, Group, Marks};
-use super::lines::Line;
 use crate::index::meaning::says::{IMPORTANT_IN, IMPORTANT_OUT, IN, OUT};
 use crate::parse::Reach;
 
@@ -50,7 +49,7 @@ impl Stand {
 /// Groups that say something, rising, with what they say.
 pub(super) type Standing = [Stand];
 /// The lines of one name without the name: feeds and marks, rising, each once.
-type Saying = [(u16, Marks)];
+pub(super) type Saying = [(u16, Marks)];
 
 /// Remembers standings, views and steps.
 pub(super) struct Resolver<'g> {
@@ -61,7 +60,6 @@ pub(super) struct Resolver<'g> {
     sayings: Store<Saying>,
     standings: Store<Standing>,
     steps: HashMap<(Views, bool, u32), Views>,
-    scratch: Vec<(u16, Marks)>,
 }
 
 impl<'g> Resolver<'g> {
@@ -76,21 +74,17 @@ impl<'g> Resolver<'g> {
             sayings: Store::new(),
             standings,
             steps: HashMap::new(),
-            scratch: Vec::new(),
         }
     }
 
-    /// The views of a name with these lines (sorted), whose nearest listed ancestor has the views
+    /// The views of a name with these lines, whose nearest listed ancestor has the views
     /// `above`; `is_service` when only service labels stand between the two.
-    pub(super) fn step(&mut self, above: Views, is_service: bool, lines: &[Line]) -> Views {
-        self.scratch.clear();
-        self.scratch.extend(lines.iter().map(|line| (line.feed, line.marks)));
-        self.scratch.dedup();
-        let saying = self.sayings.number(&self.scratch);
+    pub(super) fn step(&mut self, above: Views, is_service: bool, lines: &Saying) -> Views {
+        let saying = self.sayings.number(lines);
         if let Some(&views) = self.steps.get(&(above, is_service, saying)) {
             return views;
         }
-        let lines = without_cancelled(&self.scratch);
+        let lines = without_cancelled(lines);
         let itself = if is_service { above.service } else { above.below };
         let views = Views {
             here: self.say(itself, &lines, &[Reach::Subtree, Reach::Exact]),
@@ -161,9 +155,9 @@ impl<'g> Resolver<'g> {
         Some((best.1, action))
     }
 
-    /// All standings, by number.
-    pub(super) fn standings(&self) -> impl Iterator<Item = &Standing> {
-        self.standings.items.iter().map(|standing| &**standing)
+    /// The standings from a number on.
+    pub(super) fn standings(&self, from: usize) -> impl Iterator<Item = &Standing> {
+        self.standings.items.iter().skip(from).map(|standing| &**standing)
     }
 }
 

@@ -1,188 +1,227 @@
-//! The listed names as a tree: each different name once, and its nearest listed ancestor.
+//! The listed names as a tree, walked once from the top.
+//!
+//! Names come with each right behind the one above it (see [`runs`](super::runs)), so all that is held
+//! is the way from the root to the name at hand. Going down, each source's most specific line wins over
+//! what is inherited; going up again, a name is left and is known to the last detail: whether
+//! anything changes at it, and whether an exception below opens part of what covers it. Then a block
+//! there must not deny that anything exists below (RFC 8020), so every name between the two gets an
+//! entry that says so.
 
-use rayon::prelude::*;
+use std::collections::HashMap;
+use std::rc::Rc;
 
-use super::Stop;
-use super::gather::Gathered;
-use super::lines::Line;
-use crate::index::hash::SuffixHashes;
-use crate::name::NameRef;
+use super::emit::{Emitter, Place};
+use super::gather::{Gathered, Marks};
+use super::runs::{Merge, Said};
+use super::state::{Resolver, Views};
+use super::{CompileError, Stop};
+use crate::index::hash::prepend;
+use crate::name::Name;
 
-/// All lines, grouped by name. A *node* is one listed name, numbered in the order of hashes.
-pub(super) struct Tree<'g> {
-    pub(super) gathered: &'g Gathered,
-    pub(super) key: u64,
-    lines: Vec<Line>,
-    /// Where each node's lines start; one more at the end.
-    starts: Vec<u32>,
-    /// Where each bucket of hashes starts among the nodes.
-    directory: Vec<u32>,
-    shift: u32,
-    parents: Vec<Parent>,
+/// Most unlisted names between exceptions and what they open; a hostile list could ask for 126 a
+/// line.
+const OPENINGS_MAX: usize = 1 << 22;
+
+/// A name on the way from the root to the name at hand.
+struct Step {
+    hash: u64,
+    /// Where its label ends in the turned name.
+    end: usize,
+    /// Its own, or where it is not listed, those of its nearest listed ancestor.
+    views: Views,
+    is_listed: bool,
+    /// Only service labels stand between it and its nearest listed ancestor, its own label among them.
+    is_service: bool,
+    /// Something below opens a part of what it hands down.
+    opens_below: bool,
+    /// It, or a name below, has an entry.
+    is_kept: bool,
 }
 
-/// A node's nearest listed ancestor, and whether only service labels stand between them.
-#[derive(Clone, Copy)]
-pub(super) struct Parent(u32);
-
-impl Parent {
-    const NONE: Self = Self(u32::MAX);
-    const SERVICE: u32 = 1 << 31;
-
-    /// The ancestor's node; `None` when no ancestor is listed.
-    pub(super) fn node(self) -> Option<usize> {
-        (self.0 != u32::MAX).then_some((self.0 & !Self::SERVICE) as usize)
-    }
-
-    /// Whether every label in front of the ancestor starts with `_`.
-    pub(super) fn is_service(self) -> bool {
-        self.0 != u32::MAX && self.0 & Self::SERVICE != 0
-    }
+/// The walk.
+pub(super) struct Tree<'g, 'e> {
+    gathered: &'g Gathered,
+    resolver: Resolver<'g>,
+    emitter: &'e mut Emitter<'g>,
+    /// The turned name at hand, and the way to it: first the root.
+    name: Vec<u8>,
+    way: Vec<Step>,
+    /// Of the lines of the name at hand.
+    lines: Vec<(u16, Marks)>,
+    /// By views and what is inherited: the categories that are inherited and do not hold.
+    cuts: HashMap<(Views, u32), Rc<[u16]>>,
+    openings: usize,
+    /// Different names listed.
+    names: u64,
 }
 
-impl<'g> Tree<'g> {
-    /// Groups sorted lines by name and proves that no two names share a hash.
+impl<'g, 'e> Tree<'g, 'e> {
+    /// Walks all names that were gathered; gives how many different ones there are, and the resolver
+    /// with what it learned. `listed` is told each.
     ///
     /// # Errors
-    /// [`Stop::Collision`] when two do.
-    pub(super) fn grow(gathered: &'g Gathered, key: u64, lines: Vec<Line>) -> Result<Self, Stop> {
-        let is_first = |place: usize| {
-            place == 0 || lines.get(place - 1).map(|line| line.hash) != lines.get(place).map(|line| line.hash)
+    /// [`Stop::Error`] at a bound, and when what was put away cannot be read.
+    pub(super) fn walk(
+        gathered: &'g Gathered,
+        key: u64,
+        emitter: &'e mut Emitter<'g>,
+        listed: &mut dyn FnMut(Name),
+    ) -> Result<(u64, Resolver<'g>), Stop> {
+        let mut merge = Merge::new(&gathered.scratch, &gathered.runs)?;
+        let mut tree = Self {
+            gathered,
+            resolver: Resolver::new(gathered),
+            emitter,
+            name: Vec::new(),
+            way: vec![Step::root(key)],
+            lines: Vec::new(),
+            cuts: HashMap::new(),
+            openings: 0,
+            names: 0,
         };
-        // The lines are fewer than 2^31, see `lines`.
-        #[expect(clippy::cast_possible_truncation, reason = "bounded above")]
-        let mut starts: Vec<u32> = (0..lines.len())
-            .into_par_iter()
-            .filter(|&place| is_first(place))
-            .map(|place| place as u32)
-            .collect();
-        let same = lines.par_windows(2).all(|pair| match pair {
-            [one, two] => one.hash != two.hash || one.name(gathered) == two.name(gathered),
-            _ => true,
-        });
-        if !same {
-            return Err(Stop::Collision);
+        tree.emitter.learn(&tree.resolver);
+        let mut said = Said::default();
+        while merge.next(&mut said)? {
+            tree.hear(&said);
+            if tree.lines.is_empty() {
+                continue;
+            }
+            tree.go_to(&said.name)?;
+            tree.resolve()?;
+            tree.names += 1;
+            listed(turned_back(&said.name));
         }
-        starts.push(u32::try_from(lines.len()).unwrap_or(u32::MAX));
-        let shift = 64 - (starts.len() / 4).max(2).ilog2();
-        let mut tree =
-            Self { gathered, key, lines, starts, directory: Vec::new(), shift, parents: Vec::new() };
-        tree.directory = directory_of((0..tree.len()).map(|node| tree.hash(node)), shift);
-        tree.parents =
-            (0..tree.len()).into_par_iter().map(|node| tree.find_parent(node)).collect::<Result<_, _>>()?;
-        Ok(tree)
+        tree.climb(0)?;
+        Ok((tree.names, tree.resolver))
     }
 
-    /// How many different names.
-    pub(super) fn len(&self) -> usize {
-        self.starts.len().saturating_sub(1)
+    /// Takes the lines of a name, each once, under the numbers that all sources share.
+    fn hear(&mut self, said: &Said) {
+        let gathered = self.gathered;
+        self.lines.clear();
+        let lines = said.lines.iter();
+        self.lines
+            .extend(lines.filter_map(|&(source, voice, marks)| Some((gathered.feed(source, voice)?, marks))));
+        self.lines.sort_unstable();
+        self.lines.dedup();
     }
 
-    /// The lines of a node.
-    pub(super) fn lines(&self, node: usize) -> &[Line] {
-        match self.starts.get(node..).and_then(|starts| starts.first_chunk::<2>()) {
-            Some(&[start, end]) => self.lines.get(start as usize..end as usize).unwrap_or(&[]),
-            None => &[],
+    /// Leaves what is not above a name, and goes down to it.
+    fn go_to(&mut self, name: &[u8]) -> Result<(), Stop> {
+        let shared = self.name.iter().zip(name).take_while(|(one, two)| one == two).count();
+        let on_both = self.way.iter().take_while(|step| step.end <= shared).count();
+        self.climb(on_both.max(1))?;
+        let mut at = self.way.last().map_or(0, |step| step.end);
+        self.name.truncate(at);
+        while let Some(&length) = name.get(at) {
+            let end = at + 1 + usize::from(length);
+            let label = name.get(at + 1..end).unwrap_or(&[]);
+            let Some(above) = self.way.last() else { break };
+            let is_service = label.first() == Some(&b'_') && (above.is_listed || above.is_service);
+            let views = self.above(self.way.len());
+            let below = Step {
+                hash: prepend(above.hash, label),
+                end,
+                views,
+                is_listed: false,
+                is_service,
+                opens_below: false,
+                is_kept: false,
+            };
+            self.way.push(below);
+            at = end;
         }
+        self.name.extend_from_slice(name.get(self.name.len()..).unwrap_or(&[]));
+        Ok(())
     }
 
-    /// The name of a node.
-    pub(super) fn name(&self, node: usize) -> NameRef<'g> {
-        self.lines(node).first().map_or(NameRef::at(&[], 0), |line| line.name(self.gathered))
-    }
-
-    /// The hash of a node's name.
-    pub(super) fn hash(&self, node: usize) -> u64 {
-        let first = self.starts.get(node).and_then(|&start| self.lines.get(start as usize));
-        first.map_or(self.key, |line| line.hash)
-    }
-
-    /// The name of so many last labels of a node's name.
-    pub(super) fn suffix(&self, node: usize, labels: usize) -> NameRef<'g> {
-        let name = self.name(node);
-        let starts = name.label_starts();
-        let at = starts.len().checked_sub(labels).and_then(|at| starts.get(at));
-        at.map_or(name, |&at| name.suffix_at(at))
-    }
-
-    /// Lets go what only [`parent`](Self::parent) needs.
-    pub(super) fn forget_parents(&mut self) {
-        self.parents = Vec::new();
-    }
-
-    /// A node's nearest listed ancestor.
-    pub(super) fn parent(&self, node: usize) -> Parent {
-        self.parents.get(node).copied().unwrap_or(Parent::NONE)
-    }
-
-    /// The nodes, ancestors before descendants, else in the order of hashes.
-    pub(super) fn top_down(&self) -> Vec<u32> {
-        let depth = |node: usize| self.lines(node).first().map_or(0, |line| usize::from(line.depth));
-        let mut places = [0; 256];
-        (0..self.len()).for_each(|node| places[depth(node)] += 1);
-        let mut at = 0;
-        for place in &mut places {
-            at += std::mem::replace(place, at);
-        }
-        let mut order = vec![0; self.len()];
-        for node in 0..self.len() {
-            let place = &mut places[depth(node)];
-            order[*place] = u32::try_from(node).unwrap_or(u32::MAX);
-            *place += 1;
-        }
-        order
-    }
-
-    /// The node of a name; `None` when it is not listed.
-    ///
-    /// # Errors
-    /// [`Stop::Collision`] when another name has its hash.
-    pub(super) fn find(&self, hash: u64, name: NameRef<'_>) -> Result<Option<usize>, Stop> {
-        match self.bucket(hash).find(|&node| self.hash(node) == hash) {
-            Some(node) if self.name(node) != name => Err(Stop::Collision),
-            found => Ok(found),
-        }
-    }
-
-    /// The few nodes whose hashes start as this one does.
-    fn bucket(&self, hash: u64) -> std::ops::Range<usize> {
-        let bucket = usize::try_from(hash >> self.shift).unwrap_or(usize::MAX);
-        match self.directory.get(bucket..).and_then(|from| from.first_chunk::<2>()) {
-            Some(&[start, end]) => start as usize..end as usize,
-            None => 0..0,
-        }
-    }
-
-    fn find_parent(&self, node: usize) -> Result<Parent, Stop> {
-        let name = self.name(node);
-        let hashes = SuffixHashes::of(name, self.key);
-        let mut is_service = true;
-        let mut suffix = name;
-        for &hash in hashes.iter().skip(1) {
-            is_service &= suffix.labels().next().is_some_and(|label| label.first() == Some(&b'_'));
-            let Some(parent) = suffix.parent() else { break };
-            suffix = parent;
-            if let Some(found) = self.find(hash, suffix)? {
-                let service = if is_service { Parent::SERVICE } else { 0 };
-                return Ok(Parent(u32::try_from(found).unwrap_or(0) | service));
+    /// Resolves the name at hand, and marks those above it that it opens a part of.
+    fn resolve(&mut self) -> Result<(), Stop> {
+        let above = self.above(self.way.len().saturating_sub(1));
+        let Some(step) = self.way.last_mut() else { return Ok(()) };
+        let views = self.resolver.step(above, step.is_service, &self.lines);
+        (step.views, step.is_listed) = (views, true);
+        self.emitter.learn(&self.resolver);
+        if above.below != 0 {
+            let emitter = &*self.emitter;
+            let cut =
+                self.cuts.entry((views, above.below)).or_insert_with(|| emitter.cut(views, above.below));
+            if !cut.is_empty() {
+                let cut = Rc::clone(cut);
+                self.mark_above(&cut)?;
             }
         }
-        Ok(Parent::NONE)
+        Ok(())
+    }
+
+    /// Marks every name between the one at hand and the top of what it opens.
+    fn mark_above(&mut self, cut: &[u16]) -> Result<(), Stop> {
+        for step in self.way.iter_mut().skip(1).rev().skip(1) {
+            if !self.emitter.shares(step.views.below, cut) {
+                break;
+            }
+            if !step.is_listed && !step.opens_below {
+                self.openings += 1;
+            }
+            step.opens_below = true;
+        }
+        if self.openings > OPENINGS_MAX {
+            let limit = OPENINGS_MAX as u64;
+            return Err(CompileError::TooMany { what: "names above exceptions", limit }.into());
+        }
+        Ok(())
+    }
+
+    /// What a place of the way inherits. Nothing comes from the root: a look-up starts below it.
+    fn above(&self, place: usize) -> Views {
+        let above = place.checked_sub(1).filter(|&above| above > 0).and_then(|above| self.way.get(above));
+        above.map_or_else(Views::default, |step| step.views)
+    }
+
+    /// Leaves the names at the end of the way, until so many are left.
+    fn climb(&mut self, left: usize) -> Result<(), Stop> {
+        while self.way.len() > left {
+            let above = self.above(self.way.len() - 1);
+            let Some(step) = self.way.pop() else { break };
+            let itself = if step.is_service { above.service } else { above.below };
+            let inherited = Views { here: itself, service: itself, below: above.below };
+            let views = if step.is_listed { step.views } else { inherited };
+            let says = step.opens_below || (step.is_listed && !self.emitter.is_same(views, inherited));
+            let place = Place { views, inherited: above.below, opens_below: step.opens_below };
+            self.emitter.leave(step.hash, says.then_some(place), step.is_kept)?;
+            if let Some(parent) = self.way.last_mut() {
+                parent.is_kept |= says || step.is_kept;
+            }
+        }
+        Ok(())
     }
 }
 
-/// Where each bucket of sorted hashes starts, one more at the end.
-fn directory_of(hashes: impl Iterator<Item = u64>, shift: u32) -> Vec<u32> {
-    let buckets = 1_usize << (64 - shift);
-    let mut directory = vec![0_u32; buckets + 1];
-    for hash in hashes {
-        let bucket = usize::try_from(hash >> shift).unwrap_or(0);
-        directory[bucket + 1] += 1;
+impl Step {
+    fn root(key: u64) -> Self {
+        let views = Views::default();
+        Self {
+            hash: key,
+            end: 0,
+            views,
+            is_listed: false,
+            is_service: false,
+            opens_below: false,
+            is_kept: false,
+        }
     }
-    let mut at = 0;
-    for count in &mut directory {
-        at += *count;
-        *count = at;
+}
+
+/// A turned name as it is written.
+fn turned_back(turned: &[u8]) -> Name {
+    let mut labels = Vec::new();
+    let mut rest = turned;
+    while let Some((label, tail)) =
+        rest.first().and_then(|&length| rest.split_at_checked(1 + usize::from(length)))
+    {
+        labels.push(label);
+        rest = tail;
     }
-    directory
+    labels.reverse();
+    Name::from_wire(&[labels.concat().as_slice(), &[0]].concat()).unwrap_or_else(|_| Name::root())
 }

@@ -53,7 +53,6 @@ fn wanted(inside: &[(&Group, u16)], category: u16, actions: &Actions) -> u16 {
 /// Numbers marks, above the categories, while there are numbers.
 pub(super) struct Marker<'g> {
     groups: &'g [Group],
-    actions: &'g Actions,
     first: usize,
     pub(super) marks: Vec<Mark>,
     numbers: HashMap<Mark, u16>,
@@ -61,12 +60,12 @@ pub(super) struct Marker<'g> {
 
 impl<'g> Marker<'g> {
     /// `categories` is how many there are.
-    pub(super) fn new(groups: &'g [Group], actions: &'g Actions, categories: usize) -> Self {
-        Self { groups, actions, first: categories, marks: Vec::new(), numbers: HashMap::new() }
+    pub(super) fn new(groups: &'g [Group], categories: usize) -> Self {
+        Self { groups, first: categories, marks: Vec::new(), numbers: HashMap::new() }
     }
 
-    /// The numbers, rising, that a standing comes to.
-    pub(super) fn numbers(&mut self, standing: &Standing) -> Vec<u16> {
+    /// The numbers, rising, that a standing comes to. `actions` are those that it may speak of.
+    pub(super) fn numbers(&mut self, standing: &Standing, actions: &Actions) -> Vec<u16> {
         let mut pieces = vec![EVERY];
         standing
             .iter()
@@ -75,7 +74,7 @@ impl<'g> Marker<'g> {
         let mut said = Said::default();
         for &piece in &pieces {
             let speaking = standing.iter().filter(|stand| stand.piece & piece != 0);
-            self.listen(speaking, piece, &mut said);
+            self.listen(speaking, piece, actions, &mut said);
         }
         let mut numbers = Vec::new();
         for (category, types) in said.categories {
@@ -97,7 +96,13 @@ impl<'g> Marker<'g> {
     }
 
     /// Adds what is said for one piece of the types.
-    fn listen<'s>(&self, speaking: impl Iterator<Item = &'s Stand>, piece: u32, said: &mut Said) {
+    fn listen<'s>(
+        &self,
+        speaking: impl Iterator<Item = &'s Stand>,
+        piece: u32,
+        actions: &Actions,
+        said: &mut Said,
+    ) {
         let mut inside: Vec<(&Group, u16)> = Vec::new();
         for stand in speaking {
             let Some(group) = self.groups.get(usize::from(stand.group)) else { continue };
@@ -124,7 +129,7 @@ impl<'g> Marker<'g> {
                 }
             }
         }
-        for one in unite(&inside, self.actions) {
+        for one in unite(&inside, actions) {
             add(&mut said.categories, one.category, piece);
             if one.action != 0 {
                 add(&mut said.actions, (one.either, one.action), piece);

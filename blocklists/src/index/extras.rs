@@ -2,6 +2,8 @@
 //!
 //! Most lists have none of it, and then there are no sections for it and a look-up pays one test.
 
+use std::io::{self, Write};
+
 use super::Found;
 use super::IndexError;
 use super::meaning::{Meaning, PATTERNED_MAX};
@@ -44,19 +46,22 @@ impl Extras {
     /// Adds the sections that there is anything for.
     ///
     /// # Errors
-    /// When the meaning cannot be written as JSON.
-    pub(super) fn write(&self, writer: &mut SectionWriter) -> Result<(), serde_json::Error> {
+    /// When they cannot be written.
+    pub(super) fn write<W: Write>(&self, writer: &mut SectionWriter<W>) -> io::Result<()> {
         let means = !self.meaning.marks.is_empty() || self.meaning.actions.len() > 1;
         if means || self.patterns.is_some() {
-            let meaning = serde_json::to_vec(&self.meaning)?;
-            writer.section(MEANING, |out| out.extend(meaning));
+            writer.section(MEANING, &serde_json::to_vec(&self.meaning)?)?;
         }
+        let mut bytes = Vec::new();
         if let Some(patterns) = &self.patterns {
-            writer.section(PATTERNS, |out| patterns.write(out));
+            patterns.write(&mut bytes);
+            writer.section(PATTERNS, &bytes)?;
         }
         for (tag, addresses) in [(ANSWERS, &self.answers), (CLIENTS, &self.clients)] {
             if !addresses.is_empty() {
-                writer.section(tag, |out| addresses.write(out));
+                bytes.clear();
+                addresses.write(&mut bytes);
+                writer.section(tag, &bytes)?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@
 //! it points into before an index exists.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
@@ -25,9 +25,9 @@ pub(crate) const OVERLAY: Tag = *b"SGOVERL\n";
 /// Key, and number of names.
 const HEAD: Tag = *b"head    ";
 /// One record a bucket.
-const BUCKETS: Tag = *b"buckets ";
+pub(super) const BUCKETS: Tag = *b"buckets ";
 /// The entries.
-const ENTRIES: Tag = *b"entries ";
+pub(super) const ENTRIES: Tag = *b"entries ";
 /// Where each effect starts.
 const STARTS: Tag = *b"starts  ";
 /// The effects.
@@ -89,38 +89,61 @@ pub(crate) fn load(path: &Path) -> io::Result<(Vec<u8>, String)> {
     Ok((bytes, hex(&digest)))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes an index, or an overlay with what only overlays have; the same parts give the same bytes.
 ///
 /// # Errors
-/// When the sources cannot be written as JSON.
-pub(crate) fn write(
-    parts: &Parts,
-    magic: Tag,
-    more: &[(Tag, Vec<u8>)],
-) -> Result<Vec<u8>, serde_json::Error> {
-    let categories = serde_json::to_vec(&parts.categories)?;
-    let sources = serde_json::to_vec(&parts.sources)?;
-    let room = parts.records.len() * RECORD + parts.entries.len() * 8 + sources.len();
-    let mut writer = SectionWriter::new(magic, room + parts.effect_words.len() * 8 + categories.len() + 4096);
-    writer.section(HEAD, |out| {
-        out.extend_from_slice(&parts.key.to_le_bytes());
-        out.extend_from_slice(&parts.names.to_le_bytes());
-    });
-    writer.section(BUCKETS, |out| out.extend_from_slice(parts.records.as_flattened()));
-    writer.section(ENTRIES, |out| parts.entries.iter().for_each(|entry| out.extend(entry.to_le_bytes())));
-    writer.section(STARTS, |out| parts.effect_starts.iter().for_each(|at| out.extend(at.to_le_bytes())));
-    writer.section(EFFECTS, |out| parts.effect_words.iter().for_each(|word| out.extend(word.to_le_bytes())));
-    writer.section(CATEGORIES, |out| out.extend(categories));
-    writer.section(SOURCES, |out| out.extend(sources));
+/// When it cannot be written.
+pub(crate) fn write(parts: &Parts, magic: Tag, more: &[(Tag, Vec<u8>)], out: impl Write) -> io::Result<()> {
+    let mut writer = SectionWriter::new(magic, out)?;
+    writer.section(HEAD, [parts.key, parts.names].map(u64::to_le_bytes).as_flattened())?;
+    for (tag, table) in [(BUCKETS, &parts.records), (ENTRIES, &parts.entries)] {
+        writer.streamed(tag, table.len(), |out| table.copy_to(out))?;
+    }
+    let starts: Vec<_> = parts.effect_starts.iter().map(|at| at.to_le_bytes()).collect();
+    writer.section(STARTS, starts.as_flattened())?;
+    let words: Vec<_> = parts.effect_words.iter().map(|word| word.to_le_bytes()).collect();
+    writer.section(EFFECTS, words.as_flattened())?;
+    writer.section(CATEGORIES, &serde_json::to_vec(&parts.categories)?)?;
+    writer.section(SOURCES, &serde_json::to_vec(&parts.sources)?)?;
     parts.extras.write(&mut writer)?;
     for (tag, bytes) in more {
-        writer.section(*tag, |out| out.extend_from_slice(bytes));
+        writer.section(*tag, bytes)?;
     }
-    Ok(writer.finish())
+    writer.finish().flush()
+}
+
+/// Hashes what goes by.
+pub(crate) struct Hashing<W> {
+    out: W,
+    hasher: Sha256,
+}
+
+impl<W: Write> Hashing<W> {
+    /// Nothing went by yet.
+    pub(crate) fn new(out: W) -> Self {
+        Self { out, hasher: Sha256::new() }
+    }
+
+    /// SHA-256 of all that was written, in hex.
+    pub(crate) fn id(self) -> String {
+        hex(&self.hasher.finalize())
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.out.write(bytes)?;
+        self.hasher.update(bytes.get(..count).unwrap_or(bytes));
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Reads tables and checks that everything in them points inside them.
@@ -129,6 +152,26 @@ pub(crate) fn write(
 /// [`IndexError`] for anything that [`write`] would not have written.
 pub(crate) fn read(bytes: Vec<u8>, magic: Tag) -> Result<Tables, IndexError> {
     let sections = Sections::read(bytes, magic, &KNOWN)?;
+    let (records, entries) = (sections.place(BUCKETS), sections.place(ENTRIES));
+    let (Some(records), Some(entries)) = (records, entries) else {
+        return Err(IndexError::Damaged("a part of it is missing"));
+    };
+    let tables = Tables { records: records.clone(), entries, ..small_tables(sections, records.len())? };
+    check(&tables)?;
+    Ok(tables)
+}
+
+/// The same from all sections but those of records and entries; how many bytes the records have.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn tables(bytes: Vec<u8>, magic: Tag, records: usize) -> Result<Tables, IndexError> {
+    let tables = small_tables(Sections::read(bytes, magic, &KNOWN)?, records)?;
+    check_small(&tables)?;
+    Ok(tables)
+}
+
+fn small_tables(sections: Sections, records: usize) -> Result<Tables, IndexError> {
     let tables = Tables {
         effects: Effects {
             starts: numbers(sections.need(STARTS)?, u32::from_le_bytes)?,
@@ -138,24 +181,14 @@ pub(crate) fn read(bytes: Vec<u8>, magic: Tag) -> Result<Tables, IndexError> {
             .map_err(|_| IndexError::Damaged("its categories cannot be read"))?,
         sources: serde_json::from_slice(sections.need(SOURCES)?)
             .map_err(|_| IndexError::Damaged("its sources cannot be read"))?,
-        ..head(&sections)?
+        ..head(&sections, records / RECORD)?
     };
-    let tables = Tables {
-        records: sections.place(BUCKETS).unwrap_or_default(),
-        entries: sections.place(ENTRIES).unwrap_or_default(),
-        extras: Extras::read(&sections, tables.categories.len())?,
-        sections,
-        ..tables
-    };
-    check(&tables)?;
-    Ok(tables)
+    Ok(Tables { extras: Extras::read(&sections, tables.categories.len())?, sections, ..tables })
 }
 
 /// What the head says, in tables that hold nothing else yet.
-fn head(sections: &Sections) -> Result<Tables, IndexError> {
-    let (Some(([key, names], [])), records) =
-        (sections.need(HEAD)?.as_chunks().0.split_first_chunk(), sections.need(BUCKETS)?.len() / RECORD)
-    else {
+fn head(sections: &Sections, records: usize) -> Result<Tables, IndexError> {
+    let Some(([key, names], [])) = sections.need(HEAD)?.as_chunks().0.split_first_chunk() else {
         return Err(IndexError::Damaged("its head is not whole"));
     };
     let buckets = u32::try_from(records).ok().and_then(|records| records.checked_sub(1));
@@ -169,11 +202,19 @@ fn head(sections: &Sections) -> Result<Tables, IndexError> {
 }
 
 fn check(tables: &Tables) -> Result<(), IndexError> {
-    let sound = |holds: bool, why: &'static str| if holds { Ok(()) } else { Err(IndexError::Damaged(why)) };
     let (records, entries) = (tables.records(), tables.entries());
     let whole = tables.records.len().is_multiple_of(RECORD) && tables.entries.len().is_multiple_of(8);
     sound(whole, "a table ends inside a number")?;
     sound(covers(records.iter().map(start), entries.len()), "its buckets point outside the entries")?;
+    check_small(tables)?;
+    let low = free_bits(tables.buckets);
+    // All of them, without an early end: many at a time.
+    let highest = entries.iter().map(|entry| u64::from_le_bytes(*entry) & low).max();
+    sound(highest.is_none_or(|highest| highest < tables.effects.len() as u64), "an entry has no effect")
+}
+
+/// What can be said without records and entries.
+fn check_small(tables: &Tables) -> Result<(), IndexError> {
     let effects = &tables.effects;
     let starts = effects.starts.iter().map(|&start| start as usize);
     sound(covers(starts, effects.words.len()), "its effects are not whole")?;
@@ -181,11 +222,11 @@ fn check(tables: &Tables) -> Result<(), IndexError> {
     sound(tables.categories.is_sorted_by(|a: &CategoryId, b| a < b), "its categories are not in order")?;
     let numbers = tables.categories.len() + tables.extras.marks();
     let known = |effect: usize| effects.get(effect).is_some_and(|effect| effect.is_sound(numbers));
-    sound((0..effects.len()).all(known), "an effect is broken")?;
-    let low = free_bits(tables.buckets);
-    // All of them, without an early end: many at a time.
-    let highest = entries.iter().map(|entry| u64::from_le_bytes(*entry) & low).max();
-    sound(highest.is_none_or(|highest| highest < effects.len() as u64), "an entry has no effect")
+    sound((0..effects.len()).all(known), "an effect is broken")
+}
+
+fn sound(holds: bool, why: &'static str) -> Result<(), IndexError> {
+    if holds { Ok(()) } else { Err(IndexError::Damaged(why)) }
 }
 
 /// Whether these are rising offsets from 0 to exactly `end`.

@@ -5,6 +5,7 @@
 //! Everything stands in anonymous memory: no page of a file can be cold or cut short under DNS.
 
 pub(crate) mod action;
+mod away;
 pub(crate) mod effect;
 pub(crate) mod extras;
 mod file;
@@ -34,7 +35,9 @@ use table::Tables;
 use walk::walk;
 
 pub use action::{Record, Stored as EntryAction};
-pub(crate) use file::{BASE, INDEX, OPENERS, OVERLAY, id_of, write};
+pub(crate) use file::{BASE, Hashing, INDEX, OPENERS, OVERLAY, id_of, write};
+
+const MISNAMED: &str = "its bytes do not have the checksum in its name";
 
 /// Why bytes are not a usable index.
 #[derive(Debug, Error)]
@@ -100,6 +103,28 @@ impl Index {
     pub fn load(path: &Path) -> Result<Self, IndexError> {
         let (bytes, id) = load(path)?;
         Ok(Self { id, tables: Arc::new(file::read(bytes, INDEX)?), over: None })
+    }
+
+    /// The same with its large tables left in the file, for who asks it seldom and has little memory: a
+    /// look-up reads from the disk, and finds nothing where that fails.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn open(path: &Path) -> Result<Self, IndexError> {
+        let index = Self::open_unnamed(path)?;
+        let is_named = path.file_stem().and_then(|stem| stem.to_str()) == Some(&index.id);
+        is_named.then_some(index).ok_or(IndexError::Damaged(MISNAMED))
+    }
+
+    /// The same for a file that is not at its place yet, whatever it is called.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_unnamed(path: &Path) -> Result<Self, IndexError> {
+        let file = std::fs::File::open(path)
+            .map_err(|error| IndexError::Unreadable { path: path.to_owned(), error })?;
+        let (tables, id) = away::open(path, file)?;
+        Ok(Self { id, tables: Arc::new(tables), over: None })
     }
 
     /// Reads an overlay's file, `<sha256 of its bytes>.ovl`, and lays it over this index. The big
@@ -275,7 +300,7 @@ fn load(path: &Path) -> Result<(Vec<u8>, String), IndexError> {
     let (bytes, id) =
         file::load(path).map_err(|error| IndexError::Unreadable { path: path.to_owned(), error })?;
     if path.file_stem().and_then(|stem| stem.to_str()) != Some(&id) {
-        return Err(IndexError::Damaged("its bytes do not have the checksum in its name"));
+        return Err(IndexError::Damaged(MISNAMED));
     }
     Ok((bytes, id))
 }

@@ -6,6 +6,7 @@
 //! is a new tag; a tag that this program does not know ends reading, because an index that says
 //! less than was compiled into it would let listed names through.
 
+use std::io::{self, Write};
 use std::ops::Range;
 
 use super::IndexError;
@@ -16,7 +17,7 @@ pub(crate) type Tag = [u8; 8];
 /// The form of everything behind it.
 pub(crate) const VERSION: u32 = 2;
 /// Sections start at multiples of this many bytes.
-const STEP: usize = 16;
+pub(crate) const STEP: usize = 16;
 /// Most sections; far more than there are tags.
 const SECTIONS_MAX: usize = 64;
 
@@ -105,33 +106,47 @@ pub(crate) fn numbers<T, const N: usize>(bytes: &[u8], read: fn([u8; N]) -> T) -
 }
 
 /// Writes a file section by section; the same sections give the same bytes.
-pub(crate) struct SectionWriter(Vec<u8>);
+pub(crate) struct SectionWriter<W>(W);
 
-impl SectionWriter {
-    /// A file that has nothing but its head; `room` bytes are expected.
-    pub(crate) fn new(magic: Tag, room: usize) -> Self {
-        let mut bytes = Vec::with_capacity(room);
-        bytes.extend_from_slice(&magic);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.resize(STEP, 0);
-        Self(bytes)
+impl<W: Write> SectionWriter<W> {
+    /// A file that has nothing but its head.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn new(magic: Tag, mut out: W) -> io::Result<Self> {
+        out.write_all(&magic)?;
+        out.write_all(&VERSION.to_le_bytes())?;
+        out.write_all(&[0; STEP - 12])?;
+        Ok(Self(out))
     }
 
-    /// Adds a section with the bytes that `fill` appends.
-    pub(crate) fn section(&mut self, tag: Tag, fill: impl FnOnce(&mut Vec<u8>)) {
-        self.0.extend_from_slice(&tag);
-        self.0.extend_from_slice(&[0; 8]);
-        let start = self.0.len();
-        fill(&mut self.0);
-        let length = (self.0.len() - start) as u64;
-        if let Some(place) = self.0.get_mut(start - 8..start) {
-            place.copy_from_slice(&length.to_le_bytes());
-        }
-        self.0.resize(self.0.len().next_multiple_of(STEP), 0);
+    /// Adds a section with these bytes.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn section(&mut self, tag: Tag, bytes: &[u8]) -> io::Result<()> {
+        self.streamed(tag, bytes.len() as u64, |out| out.write_all(bytes))
     }
 
-    /// The bytes of the file.
-    pub(crate) fn finish(self) -> Vec<u8> {
+    /// Adds a section of so many bytes, which `fill` writes.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn streamed(
+        &mut self,
+        tag: Tag,
+        length: u64,
+        fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.0.write_all(&tag)?;
+        self.0.write_all(&length.to_le_bytes())?;
+        fill(&mut self.0)?;
+        let gap = usize::try_from(length.next_multiple_of(STEP as u64) - length).unwrap_or(0);
+        self.0.write_all([0; STEP].get(..gap).unwrap_or(&[]))
+    }
+
+    /// What it was written into.
+    pub(crate) fn finish(self) -> W {
         self.0
     }
 }
@@ -145,9 +160,9 @@ mod tests {
     const TWO: Tag = *b"two.....";
 
     fn written() -> Vec<u8> {
-        let mut writer = SectionWriter::new(MAGIC, 0);
-        writer.section(ONE, |out| out.extend_from_slice(b"hello"));
-        writer.section(TWO, |_| {});
+        let mut writer = SectionWriter::new(MAGIC, Vec::new()).unwrap();
+        writer.section(ONE, b"hello").unwrap();
+        writer.section(TWO, b"").unwrap();
         writer.finish()
     }
 

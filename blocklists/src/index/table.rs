@@ -12,13 +12,16 @@
 //! An entry keeps of its hash what its bucket does not say, and in the bits thus freed the number of
 //! its effect. So all 64 bits are compared, and a name costs eight bytes and its share of a record.
 
+use std::io::{self, Write};
 use std::ops::Range;
 
 use super::IndexedSource;
+use super::away::Away;
 use super::effect::Effect;
 use super::extras::Extras;
 use super::sections::Sections;
 use crate::category::CategoryId;
+use crate::scratch::Scratch;
 
 /// Entries that a bucket holds on average.
 const ENTRIES_PER_BUCKET: usize = 8;
@@ -60,9 +63,9 @@ pub(crate) struct Parts {
     /// Different names listed, folded ones included.
     pub(crate) names: u64,
     /// One record a bucket, and one more that ends the last.
-    pub(crate) records: Vec<[u8; RECORD]>,
+    pub(crate) records: Scratch,
     /// Sorted by hash: what the bucket leaves of the hash, and in its free bits the effect.
-    pub(crate) entries: Vec<u64>,
+    pub(crate) entries: Scratch,
     /// Where each effect starts in `effect_words`; one more at the end.
     pub(crate) effect_starts: Vec<u32>,
     /// The effects, one behind the other.
@@ -87,6 +90,8 @@ pub(crate) struct Tables {
     pub(crate) records: Range<usize>,
     /// Where the entries stand in the file.
     pub(crate) entries: Range<usize>,
+    /// Records and entries that stay in their file; then the two above are empty.
+    pub(crate) away: Option<Away>,
     pub(crate) effects: Effects,
     pub(crate) categories: Vec<CategoryId>,
     pub(crate) sources: Vec<IndexedSource>,
@@ -134,6 +139,7 @@ impl Tables {
             buckets: 1,
             records: 0..0,
             entries: 0..0,
+            away: None,
             effects: Effects { starts: vec![0], words: Vec::new() },
             categories: Vec::new(),
             sources: Vec::new(),
@@ -156,7 +162,12 @@ impl Tables {
     /// For look-ups one after the other.
     #[inline]
     pub(crate) fn look(&self) -> Look<'_> {
-        Look { buckets: self.buckets, records: self.records(), entries: self.entries() }
+        Look {
+            buckets: self.buckets,
+            records: self.records(),
+            entries: self.entries(),
+            away: self.away.as_ref(),
+        }
     }
 
     /// A number that stands in the record of a hash: touched, not understood.
@@ -194,6 +205,7 @@ pub(crate) struct Look<'a> {
     buckets: u32,
     records: &'a [[u8; RECORD]],
     entries: &'a [[u8; 8]],
+    away: Option<&'a Away>,
 }
 
 impl Look<'_> {
@@ -202,20 +214,25 @@ impl Look<'_> {
     pub(crate) fn up(self, hash: u64) -> Entry {
         let place = Place::of(hash, self.buckets);
         let Some([record, next]) = self.records.get(place.bucket..).and_then(<[_]>::first_chunk) else {
-            return Entry::Nothing;
+            return self.away.map_or(Entry::Nothing, |away| away.look_up(place, self.buckets));
         };
         if !lets_pass(record, place) {
             return Entry::Nothing;
         }
-        let low = free_bits(self.buckets);
-        let wanted = place.rest & !low;
-        let bucket = self.entries.get(start(record)..start(next)).unwrap_or(&[]);
-        let mut bucket = bucket.iter().map(|entry| u64::from_le_bytes(*entry));
-        match bucket.find(|entry| entry & !low == wanted) {
-            // The free bits are fewer than 32.
-            Some(entry) => Entry::Effect(usize::try_from(entry & low).unwrap_or(usize::MAX)),
-            None => Entry::Passed,
-        }
+        find(self.entries.get(start(record)..start(next)).unwrap_or(&[]), place, self.buckets)
+    }
+}
+
+/// The entry of a place among those of its bucket.
+#[inline]
+pub(super) fn find(bucket: &[[u8; 8]], place: Place, buckets: u32) -> Entry {
+    let low = free_bits(buckets);
+    let wanted = place.rest & !low;
+    let mut bucket = bucket.iter().map(|entry| u64::from_le_bytes(*entry));
+    match bucket.find(|entry| entry & !low == wanted) {
+        // The free bits are fewer than 32.
+        Some(entry) => Entry::Effect(usize::try_from(entry & low).unwrap_or(usize::MAX)),
+        None => Entry::Passed,
     }
 }
 
@@ -227,7 +244,7 @@ pub(crate) fn start(record: &[u8; RECORD]) -> usize {
 
 /// Whether a name at this place, or one below it, may be listed. Never false for one that is.
 #[inline]
-fn lets_pass(record: &[u8; RECORD], place: Place) -> bool {
+pub(super) fn lets_pass(record: &[u8; RECORD], place: Place) -> bool {
     let words = record.as_chunks::<4>().0.iter().skip(1);
     words.zip(place.filter()).all(|(word, bit)| u32::from_le_bytes(*word) & bit != 0)
 }
@@ -244,56 +261,74 @@ pub(crate) fn buckets_for(entries: usize, effects: usize) -> Option<u32> {
     u32::try_from(buckets).ok().filter(|_| u32::try_from(entries).is_ok())
 }
 
-/// Builds records: first every entry in the order of hashes, then whatever else is to pass.
-pub(crate) struct RecordBuilder {
+/// Writes records and entries, as names come in the order of their hashes.
+pub(crate) struct RecordBuilder<W> {
     buckets: u32,
-    records: Vec<[u8; RECORD]>,
-    entries: Vec<u64>,
-    /// The first bucket of which it is not known yet where its entries start.
-    next: usize,
+    records: W,
+    entries: W,
+    /// How many entries were written.
+    count: u32,
+    /// How many buckets have begun; the last of them has this record.
+    begun: usize,
+    record: [u8; RECORD],
 }
 
-impl RecordBuilder {
-    /// Room for so many entries.
-    pub(crate) fn new(buckets: u32, entries: usize) -> Self {
-        let records = vec![[0; RECORD]; buckets as usize + 1];
-        Self { buckets, records, entries: Vec::with_capacity(entries), next: 0 }
+impl<W: Write> RecordBuilder<W> {
+    /// Nothing written yet.
+    pub(crate) fn new(buckets: u32, records: W, entries: W) -> Self {
+        Self { buckets, records, entries, count: 0, begun: 0, record: [0; RECORD] }
     }
 
-    /// Adds an entry; hashes come in rising order.
-    pub(crate) fn push(&mut self, hash: u64, effect: u32) {
+    /// Adds an entry, and lets its hash pass.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn push(&mut self, hash: u64, effect: u32) -> io::Result<()> {
+        self.open(hash)?;
         let place = Place::of(hash, self.buckets);
-        self.start_buckets(place.bucket);
-        self.entries.push(place.rest & !free_bits(self.buckets) | u64::from(effect));
-    }
-
-    /// Notes for every bucket up to and including this one that its entries start here.
-    fn start_buckets(&mut self, last: usize) {
+        let entry = place.rest & !free_bits(self.buckets) | u64::from(effect);
         // There are at most as many entries as `buckets_for` allows.
-        let at = u32::try_from(self.entries.len()).unwrap_or(u32::MAX).to_le_bytes();
-        while self.next <= last {
-            if let Some(start) = self.records.get_mut(self.next).and_then(|record| record.first_chunk_mut()) {
-                *start = at;
-            }
-            self.next += 1;
-        }
+        self.count = self.count.saturating_add(1);
+        self.entries.write_all(&entry.to_le_bytes())
     }
 
     /// Lets a hash pass.
-    #[inline]
-    pub(crate) fn open(&mut self, hash: u64) {
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(crate) fn open(&mut self, hash: u64) -> io::Result<()> {
         let place = Place::of(hash, self.buckets);
-        let Some(record) = self.records.get_mut(place.bucket) else { return };
-        let words = record.as_chunks_mut::<4>().0.iter_mut().skip(1);
+        self.begin(place.bucket)?;
+        let words = self.record.as_chunks_mut::<4>().0.iter_mut().skip(1);
         for (word, bit) in words.zip(place.filter()) {
             *word = (u32::from_le_bytes(*word) | bit).to_le_bytes();
         }
+        Ok(())
     }
 
-    /// Records and entries.
-    pub(crate) fn finish(mut self) -> (Vec<[u8; RECORD]>, Vec<u64>) {
-        self.start_buckets(self.buckets as usize);
-        (self.records, self.entries)
+    /// Goes on to a bucket: its entries start here, and so do those of all that were passed over.
+    fn begin(&mut self, bucket: usize) -> io::Result<()> {
+        while self.begun <= bucket {
+            if self.begun > 0 {
+                self.records.write_all(&self.record)?;
+            }
+            self.record = [0; RECORD];
+            if let Some(start) = self.record.first_chunk_mut() {
+                *start = self.count.to_le_bytes();
+            }
+            self.begun += 1;
+        }
+        Ok(())
+    }
+
+    /// Where records and entries were written, all of them now.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(crate) fn finish(mut self) -> io::Result<[W; 2]> {
+        self.begin(self.buckets as usize)?;
+        self.records.write_all(&self.record)?;
+        Ok([self.records, self.entries])
     }
 }
 

@@ -40,7 +40,14 @@ pub struct Line<'a> {
     pub text: &'a [u8],
 }
 
-/// A plain file of a source, ready to be parsed.
+/// How far into a file its pieces before this one went.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reached {
+    lines: u64,
+    patterns: usize,
+}
+
+/// A plain file of a source, or a piece of one, ready to be parsed.
 #[derive(Debug, Clone)]
 pub struct ListFile<'a> {
     format: Format,
@@ -86,7 +93,20 @@ impl<'a> ListFile<'a> {
 
     /// Hands over every rule with its line, and counts the rest.
     pub fn parse(&self, report: &mut SourceReport, sink: &mut dyn FnMut(Line<'_>, Rule<'_>)) {
+        self.parse_on(&mut Reached::default(), report, sink);
+    }
+
+    /// The same for a file that comes in pieces of whole lines, see
+    /// [`Format::is_read_by_lines`](crate::source::Format::is_read_by_lines): `reached` is where the
+    /// piece before ended.
+    pub fn parse_on(
+        &self,
+        reached: &mut Reached,
+        report: &mut SourceReport,
+        sink: &mut dyn FnMut(Line<'_>, Rule<'_>),
+    ) {
         let mut parser = Parser::new(self, report, sink);
+        parser.patterns = reached.patterns;
         let read_line = match self.format {
             _ if self.service.is_some() => service::read_line,
             Format::Domains | Format::Ut1 => domains::read_line,
@@ -95,7 +115,9 @@ impl<'a> ListFile<'a> {
             Format::Dnsmasq => dnsmasq::read_line,
             Format::Rpz => return rpz::read(&mut parser),
         };
-        for line in lines(self.bytes) {
+        let before = reached.lines;
+        for line in lines_after(self.bytes, before) {
+            reached.lines = line.number;
             parser.line = Line { number: self.service.unwrap_or(line.number), ..line };
             if line.text.len() > LINE_BYTES_MAX {
                 parser.report.lines += 1;
@@ -104,12 +126,19 @@ impl<'a> ListFile<'a> {
                 read_line(&mut parser, line.text);
             }
         }
+        reached.patterns = parser.patterns;
     }
 }
 
 /// The lines of a file, blanks around them taken off.
 pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = Line<'_>> {
-    raw_lines(bytes).map(|line| Line { text: line.text.trim_ascii(), ..line })
+    lines_after(bytes, 0)
+}
+
+/// The same where so many lines stand before them.
+fn lines_after(bytes: &[u8], before: u64) -> impl Iterator<Item = Line<'_>> {
+    let lines = if before == 0 { raw_lines(bytes) } else { RawLines { rest: bytes, number: before } };
+    lines.map(|line| Line { text: line.text.trim_ascii(), ..line })
 }
 
 /// The lines of a file as they are, without their ends: LF, CRLF or CR alone.

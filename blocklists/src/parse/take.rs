@@ -19,7 +19,7 @@ pub(super) struct Parser<'p> {
     /// The line that rules are said to come from.
     pub(super) line: Line<'p>,
     /// How many patterns were seen.
-    patterns: usize,
+    pub(super) patterns: usize,
     wire: Vec<u8>,
 }
 

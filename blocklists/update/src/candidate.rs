@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use blocklists::compile::{Input, compile};
+use blocklists::compile::{Input, compile_into};
 use blocklists::index::Index;
 use blocklists::report::SourceReport;
 use blocklists::source::Source;
@@ -13,7 +13,7 @@ use crate::copies::Taken;
 use crate::error::{NoCopy, UpdateError};
 use crate::record::{SourceRecord, Waiting};
 use crate::status::State;
-use crate::{Lists, Promotion, difference, gates, when};
+use crate::{Lists, Promotion, difference, files, gates, when};
 
 /// What every candidate of one update is judged with.
 pub(crate) struct Terms<'a> {
@@ -211,7 +211,8 @@ impl Candidate {
 /// One source as if there were no other: what it holds, before it is let near the rest.
 fn compile_alone(source: &Source, copies: &Path, copy: &str) -> Result<(SourceReport, Index), String> {
     let input = Input { source: source.clone(), copy: copies.join(copy), copy_name: copy.to_owned() };
-    let mut compiled = compile(&[input]).map_err(|error| error.to_string())?;
-    let index = Index::from_bytes(&compiled.bytes).map_err(|error| error.to_string())?;
+    let mut compiled =
+        compile_into(copies, files::UNFINISHED, &[input], 0).map_err(|error| error.to_string())?;
+    let index = Index::open_unnamed(compiled.file.path()).map_err(|error| error.to_string())?;
     Ok((compiled.reports.pop().unwrap_or_default(), index))
 }

@@ -2,19 +2,21 @@
 //!
 //! Millions of names differ in a few hundred from one day to the next. So each copy is first read
 //! into hashes alone (8 bytes an entry), the two sorted rows are merged, and only then are the copies
-//! read again to spell out the few entries that one of them has and the other has not. Nothing else is
-//! held in memory, whatever the lists hold: 3 million names take 24 MB a copy.
+//! read again to spell out the few entries that one of them has and the other has not. Where there are
+//! more than a million hashes, they are taken a range at a time, and the copies are read once for each:
+//! what is held grows with what changed, not with the lists.
 
-use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 
 use blocklists::category::CategoryId;
 use blocklists::parse::{Action, Rule, Subject};
 use blocklists::read::ReadError;
-use rayon::prelude::*;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 use crate::listed::Content;
+
+/// Most hashes of one copy that are held at once: 8 MB.
+const AT_ONCE: usize = 1 << 20;
 
 /// What two copies do not share, by hash.
 pub(crate) struct Difference {
@@ -35,33 +37,78 @@ pub(crate) fn compare(
 ) -> Result<Difference, ReadError> {
     // Another one each time: nobody can write a list whose entries hide behind one another.
     let seed = RandomState::new().hash_one("schoolgate");
-    let hashes =
-        |content: Option<Content<'_>>| content.map_or(Ok(Vec::new()), |content| hashes(content, seed));
-    let (before, after) = rayon::join(|| hashes(before), || hashes(after));
-    let (before, after) = (before?, after?);
-    Ok(Difference { seed, added: only_in(&after, &before), removed: only_in(&before, &after) })
+    let mut difference = Difference { seed, added: Vec::new(), removed: Vec::new() };
+    let mut from = Some(0);
+    while let Some(start) = from {
+        let hashes = |content| Hashes::from(content, seed, start, AT_ONCE);
+        let (before, after) = rayon::join(|| hashes(before), || hashes(after));
+        let (before, after) = (before?, after?);
+        let end = before.end.min(after.end);
+        let (before, after) = (before.until(end), after.until(end));
+        difference.added.extend(only_in(after, before));
+        difference.removed.extend(only_in(before, after));
+        from = end.checked_add(1);
+    }
+    Ok(difference)
 }
 
-fn hashes(content: Content<'_>, seed: u64) -> Result<Vec<u64>, ReadError> {
-    let mut hashes = Vec::new();
-    let mut keys = Keys::new(seed);
-    content.visit(&mut |category, rule| hashes.push(keys.of(category, rule)))?;
-    hashes.par_sort_unstable();
-    hashes.dedup();
-    Ok(hashes)
+/// The hashes of a copy's entries in a range, sorted, each once.
+struct Hashes {
+    sorted: Vec<u64>,
+    /// The last hash of the range.
+    end: u64,
+}
+
+impl Hashes {
+    /// From one hash on, about as many as may be held.
+    fn from(content: Option<Content<'_>>, seed: u64, start: u64, most: usize) -> Result<Self, ReadError> {
+        let mut hashes = Self { sorted: Vec::new(), end: u64::MAX };
+        let Some(content) = content else { return Ok(hashes) };
+        let mut keys = Keys::new(seed);
+        content.visit(&mut |category, rule| {
+            let hash = keys.of(category, rule);
+            if (start..=hashes.end).contains(&hash) {
+                hashes.sorted.push(hash);
+                if hashes.sorted.len() >= most {
+                    hashes.shrink(start, most);
+                }
+            }
+        })?;
+        hashes.sort();
+        Ok(hashes)
+    }
+
+    fn sort(&mut self) {
+        self.sorted.sort_unstable();
+        self.sorted.dedup();
+    }
+
+    /// Makes room, by a shorter range where entries are not only said again and again.
+    fn shrink(&mut self, start: u64, most: usize) {
+        self.sort();
+        while self.sorted.len() > most / 2 && self.end > start {
+            self.end = start + (self.end - start) / 2;
+            let left = self.until(self.end).len();
+            self.sorted.truncate(left);
+        }
+    }
+
+    fn until(&self, end: u64) -> &[u64] {
+        self.sorted.get(..self.sorted.partition_point(|&hash| hash <= end)).unwrap_or(&[])
+    }
 }
 
 /// What the first sorted row has and the second has not.
-fn only_in(row: &[u64], other: &[u64]) -> Vec<u64> {
+fn only_in(row: &[u64], other: &[u64]) -> impl Iterator<Item = u64> {
     let mut other = other.iter().copied().peekable();
-    let mut is_new = |hash: &u64| {
+    let is_new = move |hash: &u64| {
         while other.next_if(|known| known < hash).is_some() {}
         other.peek() != Some(hash)
     };
-    row.iter().copied().filter(|hash| is_new(hash)).collect()
+    row.iter().copied().filter(is_new)
 }
 
-/// Reads a copy again and hands over the entries of these hashes, each once.
+/// Reads a copy again and hands over the entries of these hashes (sorted), each once.
 ///
 /// # Errors
 /// [`ReadError`] when the copy is missing or damaged.
@@ -74,10 +121,12 @@ pub(crate) fn spell_out(
     if wanted.is_empty() {
         return Ok(());
     }
-    let mut wanted: HashSet<u64> = wanted.iter().copied().collect();
+    let mut told = vec![false; wanted.len()];
     let mut keys = Keys::new(difference.seed);
     content.visit(&mut |category, rule| {
-        if wanted.remove(&keys.of(category, rule)) {
+        let place = wanted.binary_search(&keys.of(category, rule)).ok();
+        let told = place.and_then(|place| told.get_mut(place));
+        if told.is_some_and(|told| !std::mem::replace(told, true)) {
             sink(category, rule);
         }
     })
@@ -117,5 +166,47 @@ impl Keys {
                 hasher.finish()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use blocklists::source::{Actions, Format, Location, Source, Trust};
+
+    use super::*;
+
+    #[test]
+    fn a_range_at_a_time_gives_every_hash_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy");
+        let lines: String = (0..500).map(|number| format!("n{}.example\n", number % 300)).collect();
+        std::fs::write(&copy, lines).unwrap();
+        let source = Source {
+            id: "bets".to_owned(),
+            category: CategoryId::new("gambling"),
+            format: Format::Domains,
+            location: Location::Path(copy.clone()),
+            span: None,
+            trust: Trust::Normal,
+            map: std::collections::BTreeMap::new(),
+            licence: None,
+            locked: false,
+            actions: Actions::Entry,
+        };
+        let content = || Some(Content { source: &source, copy: Path::new(&copy) });
+        let whole = Hashes::from(content(), 1, 0, usize::MAX).unwrap();
+        assert_eq!((whole.sorted.len(), whole.end), (300, u64::MAX));
+        let (mut from, mut parts, mut turns) = (Some(0), Vec::new(), 0);
+        while let Some(start) = from {
+            let part = Hashes::from(content(), 1, start, 40).unwrap();
+            assert!(part.sorted.len() <= 40, "{}", part.sorted.len());
+            from = part.end.checked_add(1);
+            parts.extend(part.sorted);
+            turns += 1;
+        }
+        assert_eq!(parts, whole.sorted);
+        assert!(turns > 7, "{turns}");
     }
 }

@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-use blocklists::read::{ReadError, read_files};
+use blocklists::read::{ReadError, read_pieces};
 
 /// Lines that only `after` has, and lines that only `before` has.
 ///
@@ -19,8 +19,8 @@ pub(crate) fn lines(before: &Path, after: &Path) -> Result<(u64, u64), ReadError
 /// The hashes of the lines that say something, sorted, each once.
 fn hashes(copy: &Path, key: &RandomState) -> Result<Vec<u64>, ReadError> {
     let mut hashes = Vec::new();
-    read_files(copy, &mut |_, bytes| {
-        let lines = bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    read_pieces(copy, &mut |piece| {
+        let lines = piece.bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
         let said = lines.filter(|line| !line.is_empty() && !matches!(line.first(), Some(b'#' | b'!')));
         hashes.extend(said.map(|line| key.hash_one(line)));
     })?;

@@ -4,7 +4,7 @@
 //! it was compiled from; what changes in a small source costs the overlay alone, milliseconds. Which
 //! side a source is on follows from its copy, so one that crosses the line changes both at once.
 
-use blocklists::compile::{CompileError, Input, compile_from};
+use blocklists::compile::{CompileError, Input, compile_into};
 use blocklists::index::{Index, IndexedSource};
 use blocklists::overlay::{CompiledOverlay, Correction, OverlayError, compile_overlay, split};
 use blocklists::report::SourceReport;
@@ -12,7 +12,8 @@ use blocklists::source::Source;
 use jiff::Timestamp;
 
 use crate::candidate::Candidate;
-use crate::{Lists, UpdateError, promote};
+use crate::error::disk;
+use crate::{Lists, UpdateError, files, promote};
 
 /// What is fit to be in force.
 pub(crate) struct Fit {
@@ -170,17 +171,26 @@ impl<'l> Compiling<'l> {
         if let Some(known) = self.bases.iter().find(|(index, _)| is_made_of(index, copies())) {
             return Ok(Some(known.clone()));
         }
-        let compiled = compile_from(inputs, self.attempt)?;
+        let compiled = compile_into(self.lists.root(), files::UNFINISHED, inputs, self.attempt)
+            .map_err(|error| blame_disk(self.lists, error))?;
         if !judge(candidates, inputs.iter().zip(&compiled.reports), self.now) {
             return Ok(None);
         }
         let known = self.lists.current().filter(|current| *current == compiled.id);
         let base = match known.and_then(|known| self.lists.load(&known).ok()) {
             Some(index) => (index, false),
-            None => (promote::write(self.lists, &compiled)?, true),
+            None => (promote::write(self.lists, compiled)?, true),
         };
         self.bases.push(base.clone());
         Ok(Some(base))
+    }
+}
+
+/// A full disk is nobody's fault: no source is given up for it.
+fn blame_disk(lists: &Lists, error: CompileError) -> UpdateError {
+    match error {
+        CompileError::Disk(error) => disk("write into", lists.root())(error),
+        error => error.into(),
     }
 }
 

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use blocklists::category::CategoryId;
 use blocklists::name::{Name, NameRef};
-use blocklists::parse::{Action, ListFile, Reach, Rule, Subject, Types};
-use blocklists::read::{ReadError, read_files};
+use blocklists::parse::{Action, ListFile, Reach, Reached, Rule, Subject, Types};
+use blocklists::read::{Piece, ReadError, read_files, read_pieces};
 use blocklists::report::SourceReport;
 use blocklists::source::{Location, Source};
 use blocklists::starter::starter_text;
@@ -132,17 +132,23 @@ impl Content<'_> {
     /// [`ReadError`] when the copy is missing or damaged.
     pub(crate) fn visit(&self, sink: &mut dyn FnMut(&CategoryId, &Rule<'_>)) -> Result<(), ReadError> {
         let mut unused = SourceReport::default();
-        let mut read = |inner: &str, bytes: &[u8]| {
-            for file in ListFile::all(self.source, inner, bytes, &mut unused) {
-                file.parse(&mut unused, &mut |_, rule| sink(file.category(), &rule));
+        let mut reached = Reached::default();
+        let mut read = |piece: Piece<'_>| {
+            if piece.is_first {
+                reached = Reached::default();
+            }
+            for file in ListFile::all(self.source, piece.name, piece.bytes, &mut unused) {
+                file.parse_on(&mut reached, &mut unused, &mut |_, rule| sink(file.category(), &rule));
             }
         };
         match &self.source.location {
             Location::BuiltIn(file) if self.copy.as_os_str().is_empty() => {
-                read("", starter_text(file).unwrap_or_default().as_bytes());
+                let bytes = starter_text(file).unwrap_or_default().as_bytes();
+                read(Piece { name: "", bytes, is_first: true });
                 Ok(())
             }
-            _ => read_files(self.copy, &mut read),
+            _ if self.source.format.is_read_by_lines() => read_pieces(self.copy, &mut read),
+            _ => read_files(self.copy, &mut |name, bytes| read(Piece { name, bytes, is_first: true })),
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::{Access, Promotion, UpdateError, copies, files, watch};
 pub struct Lists {
     root: PathBuf,
     copies: PathBuf,
+    /// Indexes stay in their files: this process asks them seldom.
+    sparing: bool,
 }
 
 /// Which index [`Lists::load_best`] found usable.
@@ -68,7 +70,7 @@ impl Lists {
     /// # Errors
     /// [`UpdateError::Disk`] when it cannot be made.
     pub fn open(dir: &Path) -> Result<Self, UpdateError> {
-        let lists = Self { root: dir.to_owned(), copies: dir.join("copies") };
+        let lists = Self { root: dir.to_owned(), copies: dir.join("copies"), sparing: false };
         for folder in [&lists.root, &lists.copies] {
             if folder.is_dir() {
                 continue;
@@ -191,7 +193,8 @@ impl Lists {
     /// # Errors
     /// [`IndexError`] when it is missing or damaged.
     pub fn load(&self, id: &str) -> Result<Index, IndexError> {
-        Index::load(&self.file(&format!("{id}.idx")))
+        let path = self.file(&format!("{id}.idx"));
+        if self.sparing { Index::open(&path) } else { Index::load(&path) }
     }
 
     /// The index in force, or the one before when that is damaged. Where an overlay is damaged, its
@@ -271,6 +274,11 @@ impl Lists {
             checked.push(told(&format!("copies/{name}"), error));
         }
         Ok(checked)
+    }
+
+    /// The same directory for a process that must take little memory: indexes stay in their files.
+    pub(crate) fn sparing(&self) -> Self {
+        Self { root: self.root.clone(), copies: self.copies.clone(), sparing: true }
     }
 
     /// A file of the directory.

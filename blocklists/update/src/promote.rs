@@ -3,7 +3,7 @@
 //! Two steps, so that no instant has half an index: the new one is written beside the old ones,
 //! synced, renamed and read back; then `current`, one line, is replaced. The one before stays.
 
-use blocklists::compile::Compiled;
+use blocklists::compile::Written;
 use blocklists::index::{Index, IndexedSource};
 use blocklists::overlay::CompiledOverlay;
 use jiff::Timestamp;
@@ -14,13 +14,13 @@ use crate::record::Record;
 use crate::update::lock;
 use crate::{Lists, UpdateError, changes, files};
 
-/// Writes a new index under its name and reads it back.
+/// Puts a new index under its name and reads it back.
 ///
 /// # Errors
 /// [`UpdateError`]; nothing that counts has changed.
-pub(crate) fn write(lists: &Lists, compiled: &Compiled) -> Result<Index, UpdateError> {
+pub(crate) fn write(lists: &Lists, compiled: Written) -> Result<Index, UpdateError> {
     let path = lists.file(&format!("{}.idx", compiled.id));
-    files::write(&path, &compiled.bytes)?;
+    files::finish(compiled.file, &path)?;
     lists.load(&compiled.id).map_err(|error| UpdateError::NotKept { path, error })
 }
 

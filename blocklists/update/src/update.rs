@@ -83,6 +83,7 @@ pub(crate) fn run(
     progress: &mut dyn FnMut(&str),
 ) -> Result<Outcome, UpdateError> {
     let _lock = lock(lists, progress)?;
+    let lists = &lists.sparing();
     let outcome = Round::new(lists, job).run(progress);
     if outcome.is_err() {
         // What this one took and did not use must not fill the disk for the next.
