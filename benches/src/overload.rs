@@ -2,7 +2,8 @@
 //!
 //! Server, flood and quiet client are threads of this process on loopback; the flood's addresses
 //! are 127.21.x.y, the quiet client's is 127.20.0.9. A try is lost when no answer came within
-//! [`PATIENCE`].
+//! [`PATIENCE`]. Names that are on no list are new each time; they are answered at once by an upstream, or by nobody.
+//! What memory grows by has the bounds of cache and queue.
 
 use std::io::IoSlice;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, sendmmsg};
-use resolver::upstream::Upstreams;
+use resolver::transport::{WAITING_MAX, WAITING_OCTETS};
+use resolver::upstream::{ServerAddress, Upstreams};
 use resolver::{Engine, LocalZones, Settings};
 
 use crate::Outcome;
@@ -30,6 +32,19 @@ const LASTS: Duration = Duration::from_secs(10);
 /// How long after it the server is watched.
 const AFTER: Duration = Duration::from_secs(1);
 
+/// What answers are kept in.
+const CACHE_OCTETS: u64 = 16 << 20;
+/// What memory may grow by: the cache with a quarter for tables that double, what waits, and what the allocator
+/// keeps for threads that have been busy.
+const GROWTH_MAX: u64 = CACHE_OCTETS + CACHE_OCTETS / 4 + (WAITING_MAX * WAITING_OCTETS) as u64 + (8 << 20);
+
+/// What a flood asks for.
+const FLOODS: [(&str, scene::Case, bool); 3] = [
+    ("blocked names", scene::Case::Blocked, false),
+    ("new names", scene::Case::Missing, false),
+    ("new names that nobody answers", scene::Case::Missing, true),
+];
+
 /// What the quiet client saw.
 #[derive(Debug, Default)]
 struct Seen {
@@ -39,16 +54,16 @@ struct Seen {
     slowest: Duration,
 }
 
-/// Floods from one address, then from 1,000, with names that are blocked, cached and on no list.
+/// Floods from one address, then from 1,000, with every kind of names.
 ///
 /// # Errors
 /// When sockets cannot be had.
 pub fn run() -> Outcome<ExitCode> {
     let mut rows = Vec::new();
     for (addresses, first, three) in [(1, 99.9, 99.9), (1000, 0.0, 99.0)] {
-        for (what, case) in [("blocked", scene::Case::Blocked), ("missing", scene::Case::Missing)] {
-            let (seen, after, facts) = flood(addresses, case)?;
-            let what = format!("{addresses} addresses ask for {what} names");
+        for (what, case, is_dead) in FLOODS {
+            let (seen, after, grown, facts) = flood(addresses, case, is_dead)?;
+            let what = format!("{addresses} addresses ask for {what}");
             let share = |part: u32, of: &Seen| f64::from(part) * 100.0 / f64::from(of.asked.max(1));
             let at_least = |name: &str, value: f64, least: f64| Row {
                 what: format!("{what}: {name}"),
@@ -57,6 +72,12 @@ pub fn run() -> Outcome<ExitCode> {
                 met: (least > 0.0).then_some(value >= least),
             };
             rows.push(Row::fact(&what, facts));
+            rows.push(Row {
+                what: format!("{what}: more memory"),
+                figure: format!("{:.1} MiB", grown as f64 / f64::from(1 << 20)),
+                aim: format!("<= {} MiB", GROWTH_MAX >> 20),
+                met: Some(grown <= GROWTH_MAX),
+            });
             rows.push(at_least("answered at the first try", share(seen.at_first, &seen), first));
             rows.push(at_least("answered within three", share(seen.in_three, &seen), three));
             rows.push(Row::fact(&format!("{what}: slowest answer"), format!("{:?}", seen.slowest)));
@@ -71,12 +92,18 @@ pub fn run() -> Outcome<ExitCode> {
     Ok(if rows.iter().any(|row| row.met == Some(false)) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn flood(addresses: u16, case: scene::Case) -> Outcome<(Seen, Seen, String)> {
+/// What the quiet client saw during and after it, by how many octets memory grew, and what else there is to say.
+fn flood(addresses: u16, case: scene::Case, is_dead: bool) -> Outcome<(Seen, Seen, u64, String)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let group: Arc<dyn resolver::upstream::Upstream> = Arc::new(scene::Toy);
-    let settings = Settings { cache_bytes: 1 << 24, ..Settings::default() };
+    // Somebody who listens and never says anything.
+    let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let upstreams = match is_dead {
+        true => Upstreams::plain(vec![vec![ServerAddress::udp(silent.local_addr()?)]], &[]),
+        false => Upstreams::new(vec![Arc::new(scene::Toy)]),
+    };
+    let settings = Settings { cache_bytes: CACHE_OCTETS, ..Settings::default() };
     let local = LocalZones::new(&[], &[])?;
-    let engine = Engine::new(settings, Upstreams::new(vec![group]), local, Arc::new(scene::snapshot(true)?));
+    let engine = Engine::new(settings, upstreams, local, Arc::new(scene::snapshot(true)?));
     let bound = resolver::transport::bind(&[(Ipv4Addr::LOCALHOST, 0).into()], 2)?;
     let server = bound.addresses().first().copied().ok_or("no address")?;
     let transports = resolver::transport::serve(bound, engine, runtime.handle())?;
@@ -89,27 +116,29 @@ fn flood(addresses: u16, case: scene::Case) -> Outcome<(Seen, Seen, String)> {
             send_until(&stop, server, addresses, case, &sent).map_err(|error| error.to_string())
         })
     };
-    let seen = ask_quietly(server, LASTS)?;
+    // With nobody to ask, no answer has got into the cache.
+    let cases: &[scene::Case] =
+        if is_dead { &[scene::Case::Blocked] } else { &[scene::Case::Blocked, scene::Case::Cached] };
+    let seen = ask_quietly(server, cases, LASTS)?;
     let peak = memory()?;
     stop.store(true, Relaxed);
     flooder.join().map_err(|_| "the flood ended early")??;
-    let after = ask_quietly(server, AFTER)?;
+    let after = ask_quietly(server, cases, AFTER)?;
     runtime.block_on(transports.stop());
     let facts = format!(
-        "{:.0} a second, {} shed, {} had no room to wait, {} KiB more memory",
+        "{:.0} a second, {} shed, {} had no room to wait",
         sent.load(Relaxed) as f64 / LASTS.as_secs_f64(),
         load.shed(),
         load.queues().first().map_or(0, |queue| queue.refused),
-        peak.saturating_sub(before)
     );
-    Ok((seen, after, facts))
+    Ok((seen, after, peak.saturating_sub(before), facts))
 }
 
 /// Asks every few milliseconds, up to three times.
-fn ask_quietly(server: SocketAddr, lasts: Duration) -> Outcome<Seen> {
+fn ask_quietly(server: SocketAddr, cases: &[scene::Case], lasts: Duration) -> Outcome<Seen> {
     let client = UdpSocket::bind(("127.20.0.9", 0))?;
     client.connect(server)?;
-    let queries = [scene::queries(scene::Case::Blocked), scene::queries(scene::Case::Cached)].concat();
+    let queries: Vec<_> = cases.iter().flat_map(|case| scene::queries(*case)).collect();
     let mut seen = Seen::default();
     let until = Instant::now() + lasts;
     let mut reply = [0; 2048];
@@ -189,9 +218,9 @@ fn send_until(
     Ok(())
 }
 
-/// Resident memory of this process, in KiB.
+/// Octets of memory of this process's own; pages of files are not among them.
 fn memory() -> Outcome<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-    Ok(line.split_whitespace().next().ok_or("no figure")?.parse()?)
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).ok_or("no RssAnon")?;
+    Ok(line.split_whitespace().next().ok_or("no figure")?.parse::<u64>()? << 10)
 }

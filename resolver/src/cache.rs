@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use std::sync::Arc;
 
-use crate::body::Body;
+use crate::body::{Body, allocated};
 use crate::limits::{FAILURE_FIRST, FAILURE_MAX};
 use crate::reply::ede;
 use crate::tick::Tick;
@@ -127,21 +127,27 @@ struct Weight;
 
 impl Weighter<Key, Arc<Entry>> for Weight {
     fn weight(&self, key: &Key, entry: &Arc<Entry>) -> u64 {
-        let octets = size_of::<Key>() + key.name.as_ref().wire().len() + entry.size();
+        let octets = Cache::PLACE + allocated(key.name.as_ref().wire().len()) + entry.allocated();
         u64::try_from(octets).unwrap_or(u64::MAX)
     }
 }
 
 impl Cache {
-    /// Octets that a usual entry takes: what the tables are first sized for.
+    /// Octets that a usual entry takes: what is remembered of evicted ones is sized by it.
     const USUAL_ENTRY: u64 = 512;
+    /// Octets of an entry's place in a shard: what it holds with its state and links, and two for one of the
+    /// hash table's five, which is never fuller than that for long.
+    const PLACE: usize = size_of::<(Key, Arc<Entry>, [u64; 2])>() + 10;
 
     /// An empty cache of at most `bytes` octets, whose answers may stand in for `stale` behind the end
     /// of their time.
     #[must_use]
     pub fn new(bytes: u64, stale: Duration) -> Self {
-        let entries = usize::try_from(bytes / Self::USUAL_ENTRY).unwrap_or(usize::MAX);
-        Self { shards: Shards::with_weighter(entries, bytes, Weight), stale }
+        let entries = bytes / Self::USUAL_ENTRY;
+        // Half as many evicted ones keep their places for a while, so that what comes back is known.
+        let evicted = entries / 2 * u64::try_from(Self::PLACE).unwrap_or(0);
+        let entries = usize::try_from(entries).unwrap_or(usize::MAX);
+        Self { shards: Shards::with_weighter(entries, bytes - evicted, Weight), stale }
     }
 
     /// Looks without waiting.
@@ -290,13 +296,20 @@ mod tests {
 
     #[test]
     fn the_bytes_are_bounded() {
-        let bound = 64 * 1024;
-        let cache = Cache::new(bound, DAY);
-        for number in 0..5_000 {
-            cache.keep(key(&format!("n{number}.example")), body(60), Tick(0));
-        }
-        let size = cache.size();
-        assert!(size.bytes <= bound && size.entries > 50, "{size:?}");
+        let bound = 1 << 20;
+        let mut sizes = Vec::new();
+        let allocated = allocation_counter::measure(|| {
+            let cache = std::mem::ManuallyDrop::new(Cache::new(bound, DAY));
+            for number in 0..20_000 {
+                cache.keep(key(&format!("n{number}.example")), body(60), Tick(0));
+            }
+            sizes.push(cache.size());
+        });
+        let CacheSize { entries, bytes } = sizes[0];
+        assert!((bound / 2..bound).contains(&bytes) && entries > 2_000, "{sizes:?}");
+        // What was asked of the allocator, tables with room to grow into included.
+        let allocated = allocated.bytes_current.unsigned_abs();
+        assert!((bytes / 2..bound + bound / 4).contains(&allocated), "{allocated} for {sizes:?}");
     }
 
     #[test]

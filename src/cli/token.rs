@@ -17,8 +17,9 @@ pub enum Command {
         /// What it is for
         #[arg(long)]
         name: String,
-        /// `metrics` reads /metrics only; `read` reads everything
-        #[arg(long, value_parser = ["metrics", "read"])]
+        /// `metrics` reads /metrics only; `read` reads everything; `operate` empties the cache of answers
+        /// and reads nothing
+        #[arg(long, value_parser = ["metrics", "read", "operate"])]
         scope: String,
         /// Who holds it
         #[arg(long)]

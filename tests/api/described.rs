@@ -7,6 +7,8 @@ use serde_json::Value;
 /// One operation of the description.
 #[derive(Debug)]
 pub struct Operation {
+    /// `GET` or `POST`.
+    pub method: String,
     /// As written, without parameters.
     pub path: String,
     /// The path with an example of every parameter that it needs.
@@ -27,21 +29,29 @@ pub fn text() -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// Everything that can be asked. All of it is read with GET so far.
+/// Everything that can be asked.
 pub fn operations() -> Vec<Operation> {
     let whole: Value = serde_json::from_str(&text()).unwrap();
     let mut operations = Vec::new();
     for (path, methods) in whole["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            assert_eq!(method, "get", "{path}: teach these tests to ask with {method}");
-            operations.push(read(path, operation));
+            assert!(
+                ["get", "post"].contains(&method.as_str()),
+                "{path}: teach these tests to ask with {method}"
+            );
+            operations.push(read(method, path, operation));
         }
     }
     assert!(operations.len() > 10, "{operations:?}");
     operations
 }
 
-fn read(path: &str, operation: &Value) -> Operation {
+/// Everything that is read.
+pub fn readings() -> Vec<Operation> {
+    operations().into_iter().filter(|operation| operation.method == "GET").collect()
+}
+
+fn read(method: &str, path: &str, operation: &Value) -> Operation {
     let parameters: Vec<&Value> = operation["parameters"].as_array().into_iter().flatten().collect();
     let has = |name: &str| parameters.iter().any(|parameter| parameter["name"] == name);
     let needed = parameters.iter().filter(|parameter| parameter["required"] == true);
@@ -53,10 +63,13 @@ fn read(path: &str, operation: &Value) -> Operation {
         })
         .collect();
     let mark = if query.is_empty() { "" } else { "?" };
+    let security = operation["security"][0].as_object();
+    let scope = security.and_then(|schemes| schemes.values().next()?[0].as_str());
     Operation {
+        method: method.to_uppercase(),
         path: path.to_owned(),
         request: format!("{path}{mark}{}", query.join("&")),
-        scope: operation["security"][0]["token"][0].as_str().map(str::to_owned),
+        scope: scope.map(str::to_owned),
         statuses: operation["responses"].as_object().unwrap().keys().cloned().collect(),
         is_paged: has("limit") && has("after"),
         is_tagged: has("If-None-Match"),

@@ -1,7 +1,7 @@
 //! Every path of the description with every kind of token.
 
 use crate::described::operations;
-use crate::office::office;
+use crate::office::{Answer, office};
 
 #[test]
 fn every_resource_opens_to_the_tokens_that_it_says() {
@@ -12,18 +12,20 @@ fn every_resource_opens_to_the_tokens_that_it_says() {
         ("a revoked token", Some(office.revoked.as_str())),
         ("scope metrics", Some(office.metrics.as_str())),
         ("scope read", Some(office.read.as_str())),
+        ("scope operate", Some(office.operate.as_str())),
     ];
     let mut cells = 0;
     for operation in operations() {
         let expected = match operation.scope.as_deref() {
-            None => [200; 5],
-            Some("metrics") => [401, 401, 401, 200, 200],
-            Some("read") => [401, 401, 401, 403, 200],
+            None => [200; 6],
+            Some("metrics") => [401, 401, 401, 200, 200, 403],
+            Some("read") => [401, 401, 401, 403, 200, 403],
+            Some("operate") => [401, 401, 401, 403, 403, 200],
             Some(scope) => panic!("{}: what does scope {scope} cover?", operation.path),
         };
         for ((kind, token), status) in tokens.into_iter().zip(expected) {
-            let cell = format!("{} with {kind}", operation.request);
-            let response = office.get_as(token, &operation.request);
+            let cell = format!("{} {} with {kind}", operation.method, operation.request);
+            let response = Answer::to(&office.school, &operation.method, &operation.request, token, &[]);
             assert_eq!(response.status, status, "{cell}: {}", response.body);
             assert!(operation.statuses.contains(&status.to_string()), "{cell}: {status} is not described");
             if status >= 400 {
@@ -34,6 +36,14 @@ fn every_resource_opens_to_the_tokens_that_it_says() {
         }
     }
     println!("{cells} pairs of resource and token");
+}
+
+#[test]
+fn nothing_is_changed_but_with_the_scope_to_operate() {
+    for operation in operations() {
+        let changes = operation.method != "GET";
+        assert_eq!(changes, operation.scope.as_deref() == Some("operate"), "{}", operation.path);
+    }
 }
 
 #[test]

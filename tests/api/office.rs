@@ -60,8 +60,9 @@ pub struct Office {
     pub school: School,
     pub read: String,
     pub metrics: String,
+    pub operate: String,
     pub revoked: String,
-    _upstream: Upstream,
+    pub upstream: Upstream,
 }
 
 /// The office, opened by the first who comes.
@@ -86,14 +87,14 @@ fn open() -> Office {
         .file("lists/adult.txt", "0.0.0.0 adult.example\nnot a host !\n")
         .forwards_to(&upstream)
         .open();
-    let [read, metrics, revoked] =
-        [("head", "read"), ("grafana", "metrics"), ("left", "read")].map(|(name, scope)| {
-            let exit = school.run(&["token", "new", "--name", name, "--scope", scope]);
-            assert_eq!(exit.code, Some(0), "{exit:?}");
-            exit.out.trim().to_owned()
-        });
+    let kinds = [("head", "read"), ("grafana", "metrics"), ("mover", "operate"), ("left", "read")];
+    let [read, metrics, operate, revoked] = kinds.map(|(name, scope)| {
+        let exit = school.run(&["token", "new", "--name", name, "--scope", scope]);
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        exit.out.trim().to_owned()
+    });
     assert_eq!(school.run(&["token", "revoke", "left"]).code, Some(0));
-    let office = Office { school, read, metrics, revoked, _upstream: upstream };
+    let office = Office { school, read, metrics, operate, revoked, upstream };
     office.school.until("the running server knows what became of the tokens", || {
         let status = |token: &str, path| Answer::to(&office.school, "GET", path, Some(token), &[]).status;
         status(&office.read, "/api/v1/cache") == 200

@@ -175,3 +175,32 @@ fn buckets_are_told_in_plain_decimals() {
     assert_eq!(bounds.first(), Some(&"0.000005"));
     assert!(bounds.iter().all(|bound| bound.len() <= 8), "{bounds:?}");
 }
+
+#[test]
+fn whoever_may_operate_makes_the_box_forget_and_it_is_on_record() {
+    let office = office();
+    let pupil = office.school.pupil("127.20.0.5");
+    let flush = |query: &str| {
+        let path = format!("/api/v1/cache/flush?{query}");
+        Answer::to(&office.school, "POST", &path, Some(&office.operate), &[])
+    };
+    let names = ["moved.example", "www.moved.example", "stays.example"];
+    let ask_all = || names.map(|name| (pupil.ask(name, "A").said(), office.upstream.times_asked(name)));
+    assert_eq!(ask_all().map(|(said, _)| said), ["A 198.51.100.7"; 3]);
+    let told = flush("name=Moved.example.");
+    assert_eq!(told.json(), json!({ "name": "moved.example", "subtree": false, "answers": 1 }));
+    assert_eq!(ask_all().map(|(_, times)| times), [2, 1, 1]);
+    let told = flush("name=moved.example&subtree=true");
+    assert_eq!(told.json(), json!({ "name": "moved.example", "subtree": true, "answers": 2 }));
+    assert_eq!(ask_all().map(|(_, times)| times), [3, 2, 1]);
+    for wrong in ["", "name=", "name=a..b", "name=moved.example&subtree=perhaps", "name=a&name=b"] {
+        flush(wrong).is_problem(400, wrong);
+    }
+    let record = office.get("/api/v1/audit?limit=500").json();
+    let entries =
+        record["items"].as_array().unwrap().iter().filter(|entry| entry["subject"] == "moved.example");
+    let entries: Vec<_> =
+        entries.map(|entry| [&entry["actor"], &entry["action"], &entry["detail"]]).collect();
+    let (actor, action) = (json!("token:mover"), json!("cache.flush"));
+    assert_eq!(entries, [[&actor, &action, &json!("")], [&actor, &action, &json!("and all below")]]);
+}

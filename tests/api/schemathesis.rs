@@ -25,6 +25,7 @@ fn the_api_is_what_its_description_says() {
     command
         .current_dir(office.school.path("."))
         .env("SCHOOLGATE_TOKEN", &office.read)
+        .env("SCHOOLGATE_OPERATOR", &office.operate)
         .args(["--config-file".as_ref(), folder.join("schemathesis.toml").as_os_str()])
         .args(["run", &format!("http://{admin}/api/v1/openapi.json"), "--url", &format!("http://{admin}")])
         .args([

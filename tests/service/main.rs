@@ -12,6 +12,7 @@
 #[path = "../stories/actors/mod.rs"]
 mod actors;
 mod doctor;
+mod restarts;
 
 use std::fs::{OpenOptions, read_to_string};
 use std::net::{SocketAddr, TcpListener, UdpSocket};

@@ -17,12 +17,14 @@ mod scene;
 
 mod admin_api;
 mod answer_text;
+mod bad_days;
 mod bad_input;
 mod blocking;
 mod clients;
 mod commands;
 mod encrypted_upstreams;
 mod entry_actions;
+mod floods;
 mod list_forms;
 mod local_names;
 mod messages;
@@ -35,6 +37,7 @@ mod safe_search;
 
 mod stale;
 mod starting;
+mod stopping;
 mod swaps;
 mod targets;
 mod transports;

@@ -27,7 +27,7 @@ Lists come as `items` and `next`; send `next` as `after` for the next page. Unkn
 refused. Every error is a problem (RFC 9457) whose `detail` says in words what to do; besides those \
 at each resource there are 404 for what does not exist and 405 for what cannot be done with it.";
 
-/// Every problem: name, status, what it means, whether every resource behind a `read` token has it.
+/// Every problem: name, status, what it means, whether every resource behind such a token has it.
 const PROBLEMS: [(&str, &str, &str, bool); 8] = [
     ("BadRequest", "400", "A parameter is missing, unknown or not what it should be.", true),
     ("Unauthorized", "401", "No token, or one that is not known or revoked.", true),
@@ -39,7 +39,7 @@ const PROBLEMS: [(&str, &str, &str, bool); 8] = [
     ("Unavailable", "503", "Something that the answer needs cannot be had now; filtering goes on.", true),
 ];
 
-/// The problems of every resource behind a token of scope `read`.
+/// The problems of every resource behind a token of scope `read` or `operate`.
 pub(super) struct ReadProblems;
 
 /// The problems of `/metrics`, which has no parameters to be wrong.
@@ -79,6 +79,15 @@ pub(super) fn base() -> OpenApi {
             HttpBuilder::new()
                 .scheme(HttpAuthScheme::Bearer)
                 .description(Some("A token of scope `read`; `/metrics` takes one of scope `metrics` too."))
+                .build(),
+        ),
+    );
+    components = components.security_scheme(
+        "operator",
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some("A token of scope `operate`, which opens nothing else."))
                 .build(),
         ),
     );

@@ -6,6 +6,7 @@ mod categories;
 mod description;
 mod etag;
 mod explain;
+mod flush;
 mod health;
 mod lists;
 mod metrics;
@@ -101,12 +102,17 @@ fn standing() -> Routes {
         .routes(routes!(categories::categories))
 }
 
+/// Behind a token of scope `operate`; each leaves an entry in the record of changes.
+fn deeds() -> Routes {
+    OpenApiRouter::new().routes(routes!(flush::flush))
+}
+
 /// The description of the API (OpenAPI 3.1) as JSON, with a newline at the end.
 ///
 /// # Errors
 /// When it cannot be written, which a test rules out.
 pub fn description() -> Result<String, serde_json::Error> {
-    let parts = [open(), scraped(), moving(), standing()];
+    let parts = [open(), scraped(), moving(), standing(), deeds()];
     let merge = |mut whole: OpenApi, part: Routes| {
         whole.merge(part.into_openapi());
         whole
@@ -127,7 +133,8 @@ pub(crate) fn router(facts: Arc<Facts>) -> Result<Router, serde_json::Error> {
     let read = moving()
         .merge(standing().route_layer(from_fn(etag::etag)))
         .route_layer(from_fn_with_state(Arc::clone(&app), auth::read));
-    let router = Router::from(open().merge(metrics).merge(read))
+    let operate = deeds().route_layer(from_fn_with_state(Arc::clone(&app), auth::operate));
+    let router = Router::from(open().merge(metrics).merge(read).merge(operate))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(limit_body))

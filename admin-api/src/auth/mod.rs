@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use crate::api::App;
 use crate::problem::Problem;
-use crate::store::Scope;
+use crate::store::{Held, Scope};
 
 /// Lets requests through that carry a token of scope `read`.
 ///
@@ -31,7 +31,21 @@ pub async fn metrics(State(app): State<Arc<App>>, request: Request, next: Next) 
     Ok(next.run(request).await)
 }
 
-async fn require(app: &App, headers: &HeaderMap, needed: Scope) -> Result<(), Problem> {
+/// Lets requests through that carry a token of scope `operate`, and tells the handler whose it is.
+///
+/// # Errors
+/// As for [`read`].
+pub async fn operate(
+    State(app): State<Arc<App>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let held = require(&app, request.headers(), Scope::Operate).await?;
+    request.extensions_mut().insert(held);
+    Ok(next.run(request).await)
+}
+
+async fn require(app: &App, headers: &HeaderMap, needed: Scope) -> Result<Held, Problem> {
     let token = bearer(headers).ok_or_else(|| {
         Problem::new(
             StatusCode::UNAUTHORIZED,
@@ -55,7 +69,7 @@ async fn require(app: &App, headers: &HeaderMap, needed: Scope) -> Result<(), Pr
         None => {
             Err(Problem::new(StatusCode::UNAUTHORIZED, "The token is not known, or it has been revoked."))
         }
-        Some(held) if held.scope.covers(needed) => Ok(()),
+        Some(held) if held.scope.covers(needed) => Ok(held),
         Some(held) => Err(Problem::new(
             StatusCode::FORBIDDEN,
             format!("This needs a token of scope `{needed}`; this one has scope `{}`.", held.scope),

@@ -24,8 +24,8 @@ const CODE_DIGITS: usize = 16;
 /// Something that somebody did, to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deed {
-    /// Who did it: `box:<user>` for a person at the box, `file` for the policy file's author,
-    /// `schoolgate` for the program itself.
+    /// Who did it: `box:<user>` for a person at the box, `token:<name>` for whoever holds that token, `file` for
+    /// the policy file's author, `schoolgate` for the program itself.
     pub actor: String,
     /// What was done, as `thing.verb`: `token.new`, `policy.revision`.
     pub action: &'static str,

@@ -23,13 +23,16 @@ const ID_OCTETS: usize = 8;
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// What a token may be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// `/metrics` only.
     Metrics,
     /// Everything that can be read, `/metrics` included.
     Read,
+    /// Making the server forget cached answers, and nothing else: what decides cannot be changed with it,
+    /// nor anything be read.
+    Operate,
 }
 
 impl Scope {
@@ -39,19 +42,20 @@ impl Scope {
         match self {
             Self::Metrics => "metrics",
             Self::Read => "read",
+            Self::Operate => "operate",
         }
     }
 
     /// Whether a token of this scope may do what needs `needed`.
     #[must_use]
     pub fn covers(self, needed: Self) -> bool {
-        self >= needed
+        self == needed || (self, needed) == (Self::Read, Self::Metrics)
     }
 }
 
 /// Not a scope.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is not a scope; use `metrics` or `read`")]
+#[error("`{0}` is not a scope; use `metrics`, `read` or `operate`")]
 pub struct UnknownScope(String);
 
 impl FromStr for Scope {
@@ -61,6 +65,7 @@ impl FromStr for Scope {
         match text {
             "metrics" => Ok(Self::Metrics),
             "read" => Ok(Self::Read),
+            "operate" => Ok(Self::Operate),
             _ => Err(UnknownScope(text.to_owned())),
         }
     }
@@ -120,6 +125,8 @@ pub struct Token {
 pub struct Held {
     /// The token's id.
     pub id: String,
+    /// What people call it.
+    pub name: String,
     /// What it may be used for.
     pub scope: Scope,
 }
@@ -241,11 +248,12 @@ impl<'a> Tokens<'a> {
     /// [`StoreError`].
     pub async fn check(&self, plain: &str) -> Result<Option<Held>, StoreError> {
         let shown = digest(plain);
-        let rows =
-            sqlx::query("SELECT id, scope, sha256 FROM tokens WHERE school = $1 AND revoked_ms IS NULL")
-                .bind(SCHOOL)
-                .fetch_all(self.pool)
-                .await?;
+        let rows = sqlx::query(
+            "SELECT id, scope, sha256, name FROM tokens WHERE school = $1 AND revoked_ms IS NULL",
+        )
+        .bind(SCHOOL)
+        .fetch_all(self.pool)
+        .await?;
         let mut held = None;
         for row in &rows {
             let kept: String = row.try_get(2)?;
@@ -256,7 +264,7 @@ impl<'a> Tokens<'a> {
                 held = scope.parse().ok().map(|scope| (row, scope));
             }
         }
-        held.map(|(row, scope)| Ok(Held { id: row.try_get(0)?, scope }))
+        held.map(|(row, scope)| Ok(Held { id: row.try_get(0)?, name: row.try_get(3)?, scope }))
             .transpose()
             .map_err(|error: sqlx::Error| error.into())
     }
@@ -314,6 +322,7 @@ mod tests {
 
         assert_eq!(tokens.check(&plain).await.unwrap().unwrap().scope, Scope::Metrics);
         assert_eq!(tokens.check(&other).await.unwrap().unwrap().scope, Scope::Read);
+        assert_eq!(tokens.check(&other).await.unwrap().unwrap().name, "head");
         assert_eq!(tokens.check("sg_nonsense").await.unwrap(), None);
 
         tokens.revoke("grafana", "box:jane").await.unwrap();

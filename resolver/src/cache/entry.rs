@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use blocklists::name::Name;
 
-use crate::body::Body;
+use crate::body::{Body, allocated};
 use crate::limits::RENEW_IN_LAST;
 use crate::tick::Tick;
+
+/// What an [`Arc`] counts in.
+const COUNTS: usize = 2 * size_of::<usize>();
 
 /// What came of asking, and when.
 #[derive(Debug)]
@@ -96,12 +99,12 @@ impl Entry {
         left < lifetime / RENEW_IN_LAST && !self.renewing.load(Relaxed) && !self.renewing.swap(true, Relaxed)
     }
 
-    /// Octets of memory that it takes, what it holds on to included.
-    pub(super) fn size(&self) -> usize {
-        size_of::<Self>()
+    /// Octets of memory that it takes behind an [`Arc`], what it holds on to included.
+    pub(super) fn allocated(&self) -> usize {
+        allocated(COUNTS + size_of::<Self>())
             + match &self.kept {
-                Kept::Answer(body) => body.size(),
-                Kept::Failure { before, .. } => before.as_ref().map_or(0, |before| before.size()),
+                Kept::Answer(body) => body.allocated(),
+                Kept::Failure { before, .. } => before.as_ref().map_or(0, |before| before.allocated()),
             }
     }
 

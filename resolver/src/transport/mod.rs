@@ -39,8 +39,11 @@ use socket::Datagrams;
 pub use inherited::Inherited;
 pub use pulse::Pulse;
 pub use socket::{BindError, Bound, SOCKETS_PER_WORKER, bind, bind_or_inherit};
-pub use tcp::{CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT, IDLE, IDLE_WHEN_FULL, PIPELINED_MAX, READ, WRITE};
-pub use udp::{WAITING_MAX, WAITING_PER_CLIENT};
+pub use tcp::{
+    CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT, IDLE, IDLE_WHEN_FULL, PIPELINED_IN_ALL, PIPELINED_MAX, READ,
+    WRITE,
+};
+pub use udp::{WAITING_MAX, WAITING_OCTETS, WAITING_PER_CLIENT};
 
 /// Longest query that is read, on either transport: far more than a question with every option
 /// that we know.
@@ -82,6 +85,8 @@ pub struct Load {
     connections: Arc<Semaphore>,
     connected_clients: Arc<Shares>,
     connections_refused: Count,
+    pipelined: Arc<Semaphore>,
+    pipelined_refused: Count,
     unreadable: Count,
     unsent: Count,
     shed: Count,
@@ -96,7 +101,7 @@ pub struct Queue {
     pub depth: usize,
     /// What can be in it.
     pub limit: usize,
-    /// What did not fit in since the start.
+    /// What did not fit in since the start; of pipelined queries, how often one had to wait.
     pub refused: u64,
 }
 
@@ -109,15 +114,18 @@ impl Load {
             connections: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             connected_clients: Shares::new(CONNECTIONS_PER_CLIENT),
             connections_refused: Count::default(),
+            pipelined: Arc::new(Semaphore::new(PIPELINED_IN_ALL)),
+            pipelined_refused: Count::default(),
             unreadable: Count::default(),
             unsent: Count::default(),
             shed: Count::default(),
         })
     }
 
-    /// The queues: UDP queries that wait for somebody, and TCP connections.
+    /// The queues: UDP queries that wait for somebody, TCP connections, and queries on these that are
+    /// answered beside another one of the same connection.
     #[must_use]
-    pub fn queues(&self) -> [Queue; 2] {
+    pub fn queues(&self) -> [Queue; 3] {
         let queue = |name, slots: &Semaphore, limit: usize, refused: &Count| Queue {
             name,
             depth: limit.saturating_sub(slots.available_permits()),
@@ -127,6 +135,7 @@ impl Load {
         [
             queue("udp", &self.waiting, WAITING_MAX, &self.waiting_refused),
             queue("tcp", &self.connections, CONNECTIONS_MAX, &self.connections_refused),
+            queue("pipelined", &self.pipelined, PIPELINED_IN_ALL, &self.pipelined_refused),
         ]
     }
 

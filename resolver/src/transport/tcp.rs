@@ -6,13 +6,15 @@
 //! [`PIPELINED_MAX`] of its queries wait, and writing holds up reading, so that a client that does
 //! not read its answers cannot make us keep them.
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -25,6 +27,9 @@ pub const CONNECTIONS_MAX: usize = 4000;
 pub const CONNECTIONS_PER_CLIENT: usize = 20;
 /// Most queries of one connection that are being answered at one time; beyond, it is not read.
 pub const PIPELINED_MAX: usize = 64;
+/// Most queries over all connections that are answered, or whose answers wait to be written, beside another
+/// one of the same connection. With none of this room left a connection is answered one by one.
+pub const PIPELINED_IN_ALL: usize = 4096;
 /// An idle connection is closed after this...
 pub const IDLE: Duration = Duration::from_secs(10);
 /// ...or after this when nine in ten connections are taken.
@@ -34,6 +39,8 @@ pub const READ: Duration = Duration::from_secs(2);
 /// For the client to take one answer.
 pub const WRITE: Duration = Duration::from_secs(2);
 
+/// Octets that had come when the stop was asked for and are still read: some hundreds of queries.
+const LAST_OCTETS: usize = 32 << 10;
 /// Pause after a failed accept (no file descriptors left), so that it does not eat a core.
 const ERROR_PAUSE: Duration = Duration::from_millis(50);
 
@@ -71,6 +78,9 @@ fn admit(stream: TcpStream, source: SocketAddr, service: &Arc<Service>, stop: &w
     });
 }
 
+/// An answer, and the room that it takes until it is written.
+type Answer = (Option<Vec<u8>>, Option<OwnedSemaphorePermit>);
+
 /// One connection.
 struct Connection {
     stream: TcpStream,
@@ -78,7 +88,9 @@ struct Connection {
     service: Arc<Service>,
     /// Octets read that are not yet a whole query (or whole ones while the pipeline is full).
     buffer: Vec<u8>,
-    answers: JoinSet<Option<Vec<u8>>>,
+    answers: JoinSet<Answer>,
+    /// The next query waits for room among all pipelined ones.
+    crowded: bool,
     /// Nothing more is read: the client has closed its side, took too long, or we stop.
     closing: bool,
     /// When the connection fell idle, or the first octet of the query being read came.
@@ -101,6 +113,7 @@ impl Connection {
             service,
             buffer: Vec::new(),
             answers: JoinSet::new(),
+            crowded: false,
             closing: false,
             since: Instant::now(),
         })
@@ -112,7 +125,7 @@ impl Connection {
             if self.closing && self.answers.is_empty() {
                 return;
             }
-            let reading = !self.closing && self.answers.len() < PIPELINED_MAX;
+            let reading = !self.closing && !self.crowded && self.answers.len() < PIPELINED_MAX;
             let fresh = self.buffer.is_empty();
             let deadline = self.since + if fresh { self.idle() } else { READ };
             tokio::select! {
@@ -122,7 +135,7 @@ impl Connection {
                     Ok(_) => {}
                 },
                 Some(answer) = self.answers.join_next(), if !self.answers.is_empty() => {
-                    if let Ok(Some(answer)) = answer && !self.write(&answer).await {
+                    if let Ok((Some(answer), _room)) = answer && !self.write(&answer).await {
                         return;
                     }
                     if self.buffer.is_empty() {
@@ -132,13 +145,29 @@ impl Connection {
                 () = sleep_until(deadline), if reading && (!fresh || self.answers.is_empty()) => {
                     self.closing = true;
                 }
-                _ = stop.changed(), if !self.closing => self.closing = true,
+                _ = stop.changed(), if !self.closing => {
+                    self.take_what_came();
+                    self.closing = true;
+                }
             }
         }
     }
 
-    /// Starts the whole queries of the buffer, as far as the pipeline has room.
+    /// Reads what had come when the stop was asked for. Past tokio, which may not know of it yet.
+    fn take_what_came(&mut self) {
+        let socket = SockRef::from(&self.stream);
+        let mut octets = [0; QUERY_OCTETS_MAX];
+        while self.buffer.len() < LAST_OCTETS
+            && let Ok(count @ 1..) = (&*socket).read(&mut octets)
+        {
+            self.buffer.extend_from_slice(octets.get(..count).unwrap_or_default());
+        }
+    }
+
+    /// Starts the whole queries of the buffer, as far as there is room. The first needs none, so that
+    /// nobody's pipeline keeps others from asking.
     fn start_queries(&mut self) {
+        let was_crowded = std::mem::take(&mut self.crowded);
         while self.answers.len() < PIPELINED_MAX {
             let Some((length, rest)) = self.buffer.split_first_chunk::<2>() else {
                 return;
@@ -154,10 +183,17 @@ impl Connection {
             let Some(query) = rest.get(..length) else {
                 return;
             };
+            let load = &self.service.load;
+            let room = Arc::clone(&load.pipelined).try_acquire_owned().ok();
+            if room.is_none() && !self.answers.is_empty() {
+                self.crowded = true;
+                load.pipelined_refused.add(u64::from(!was_crowded));
+                return;
+            }
             let (query, service, peer) = (query.to_vec(), Arc::clone(&self.service), self.peer);
             self.buffer.drain(..2 + length);
             self.since = Instant::now();
-            self.answers.spawn(async move { service.engine.answer(query, peer).await });
+            self.answers.spawn(async move { (service.engine.answer(query, peer).await, room) });
         }
     }
 

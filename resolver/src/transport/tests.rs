@@ -14,8 +14,9 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::{
-    CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT, IDLE, IDLE_WHEN_FULL, Inherited, PIPELINED_MAX,
-    QUERY_OCTETS_MAX, READ, Transports, WAITING_MAX, WAITING_PER_CLIENT, bind, bind_or_inherit, serve,
+    CONNECTIONS_MAX, CONNECTIONS_PER_CLIENT, IDLE, IDLE_WHEN_FULL, Inherited, PIPELINED_IN_ALL,
+    PIPELINED_MAX, QUERY_OCTETS_MAX, READ, Transports, WAITING_MAX, WAITING_PER_CLIENT, bind,
+    bind_or_inherit, serve,
 };
 use crate::upstream::{BoxFuture, UpAnswer, UpError, UpQuestion, Upstream, Upstreams};
 use crate::{Engine, LocalZones, Settings};
@@ -254,7 +255,7 @@ async fn one_client_cannot_take_all_connections_nor_stop_udp() {
     }
     let mut one_more = TcpStream::connect(server).await.unwrap();
     assert!(is_closed(&mut one_more).await);
-    let [_, tcp] = transports.load().queues();
+    let [_, tcp, _] = transports.load().queues();
     assert_eq!((tcp.depth, tcp.refused), (CONNECTIONS_PER_CLIENT, 1));
 
     let client = UdpSocket::bind(v4()).await.unwrap();
@@ -294,7 +295,7 @@ async fn beyond_the_bounds_udp_says_servfail_and_goes_on() {
         }
     }
     assert_eq!(read(&udp_ask(&client, server, &query(ASKED, 5)).await.0), (5, SERVFAIL, 0));
-    let [udp, _] = load.queues();
+    let [udp, _, _] = load.queues();
     assert_eq!((udp.refused, udp.limit), (1, WAITING_MAX));
     // Another client has room, and what needs no waiting is answered to all.
     let other = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 2), 0)).await.unwrap();
@@ -337,6 +338,27 @@ async fn idle_connections_go_sooner_when_most_are_taken() {
     let client = UdpSocket::bind(v4()).await.unwrap();
     assert_eq!(read(&udp_ask(&client, server, &query(ASKED, 5)).await.0), (5, 0, 1));
     drop((taken, all));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_no_room_to_pipeline_a_connection_is_answered_one_by_one() {
+    let (transports, server, _toy) = start(v4());
+    let load = transports.load();
+    let all = u32::try_from(PIPELINED_IN_ALL).unwrap();
+    let taken = load.pipelined.acquire_many(all).await.unwrap();
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    let queries: Vec<u8> = (0..40).flat_map(|id| framed(&query(ASKED, id))).collect();
+    stream.write_all(&queries).await.unwrap();
+    for id in 0..40 {
+        assert_eq!(
+            read(&tcp_read(&mut stream).await),
+            (id, 0, 1),
+            "in their order, as each waits for the last"
+        );
+    }
+    assert!(load.queues()[2].refused > 0);
+    drop(taken);
+    assert_eq!((load.queues()[2].depth, load.queues()[2].limit), (0, PIPELINED_IN_ALL));
 }
 
 /// The real engine under the built-in policies (127.0.0.0/8 and ::1 are pupils), with no lists.

@@ -34,6 +34,11 @@ const ROUND: usize = 64;
 const LONG: u32 = 4;
 /// Pause after an error of the socket itself, so that a lasting one does not eat a core.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
+/// Longest that what waited in inherited sockets before the start goes on waiting until there is something to
+/// answer by: late is better than refused. Longer than a start with an index takes.
+const HOLD: Duration = Duration::from_secs(2);
+/// How often it is looked whether there is.
+const HOLD_LOOK: Duration = Duration::from_millis(2);
 /// Longest that a worker answers what had come before it was told to stop. Nothing new is let in
 /// meanwhile, and what the queues hold is answered in a fraction of it.
 const LAST_ROUNDS: Duration = Duration::from_secs(2);
@@ -41,6 +46,9 @@ const LAST_ROUNDS: Duration = Duration::from_secs(2);
 /// Most queries over UDP that wait for an upstream or a zone; beyond, they are answered SERVFAIL at
 /// once and counted.
 pub const WAITING_MAX: usize = 4096;
+/// Octets that one of them takes at most, with its work upstream and all that the allocator adds: what a
+/// flood of names that nobody answers costs.
+pub const WAITING_OCTETS: usize = 10 << 10;
 /// Most of them for one client address, and never more than half of what is free: who holds much makes room for who
 /// holds little, long before nothing is left.
 pub const WAITING_PER_CLIENT: usize = 1000;
@@ -94,6 +102,7 @@ impl Worker {
     /// Serves until the service stops.
     pub(super) fn run(&self) {
         let mut desk = self.desk();
+        self.hold();
         let mut events = [EpollEvent::empty(); ROUND];
         while !self.service.stopping.load(Ordering::Relaxed) {
             self.beats.add_one();
@@ -108,6 +117,20 @@ impl Worker {
             }
         }
         self.last_rounds(&mut desk);
+    }
+
+    /// Leaves inherited sockets alone until the first policies are live.
+    fn hold(&self) {
+        let until = Instant::now() + HOLD;
+        let inherits = self.sockets.iter().any(|datagrams| datagrams.inherited);
+        while inherits
+            && !self.service.engine.snapshot().is_ready()
+            && !self.service.stopping.load(Ordering::Relaxed)
+            && Instant::now() < until
+        {
+            self.beats.add_one();
+            std::thread::sleep(HOLD_LOOK);
+        }
     }
 
     fn desk(&self) -> Desk {

@@ -215,6 +215,14 @@ impl School {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(child), signal).unwrap();
     }
 
+    /// Octets of memory of its own that the program has now (pages of files are not among them).
+    pub fn resident(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.running.as_ref().unwrap().child.id());
+        let status = fs::read_to_string(status).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
+    }
+
     /// Whether the program has ended, and how.
     pub fn exited(&mut self) -> Option<Exit> {
         let running = self.running.as_mut().unwrap();

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Transport;
 use super::records::{read_name, record, record_data, start_of_authority, type_number, wire_name};
@@ -19,6 +21,10 @@ pub enum Mood {
     Refused,
     /// No answer at all.
     Silent,
+    /// Over UDP every answer comes a second late.
+    Slow,
+    /// Over UDP half of all questions or their answers are lost, by lot.
+    Lossy,
     /// TC and nothing else over UDP; the whole answer over TCP.
     Truncated,
     /// The right answer under another id, then nothing.
@@ -40,7 +46,14 @@ struct Zone {
     moods: BTreeMap<String, Mood>,
     always: Option<Mood>,
     asked: Vec<(String, u16, Vec<u8>)>,
+    lot: u32,
 }
+
+/// How late [`Mood::Slow`] is.
+const LATE: Duration = Duration::from_secs(1);
+
+/// An answer that is on its way for a while.
+type Late = (Instant, Vec<u8>, SocketAddr);
 
 /// A programmable DNS server. Names that no story set up have the address 198.51.100.7.
 pub struct Upstream {
@@ -122,10 +135,24 @@ impl Upstream {
 
 fn serve_udp(socket: &UdpSocket, zone: &Mutex<Zone>) {
     let mut buffer = [0; 4096];
+    let (delay, late) = channel();
+    let deliverer = socket.try_clone().unwrap();
+    thread::spawn(move || deliver(&deliverer, &late));
     while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-        if let Some(answer) = answer(&buffer[..length], Transport::Udp, zone) {
-            let _ = socket.send_to(&answer, from);
+        match answer(&buffer[..length], Transport::Udp, zone) {
+            Some((answer, Some(Mood::Slow))) => delay.send((Instant::now() + LATE, answer, from)).unwrap(),
+            Some((answer, _)) => drop(socket.send_to(&answer, from)),
+            None => {}
         }
+    }
+}
+
+/// Sends each answer when its time has come.
+fn deliver(socket: &UdpSocket, late: &Receiver<Late>) {
+    let (_never, tick) = channel::<()>();
+    for (due, answer, to) in late {
+        let _ = tick.recv_timeout(due.saturating_duration_since(Instant::now()));
+        let _ = socket.send_to(&answer, to);
     }
 }
 
@@ -141,13 +168,13 @@ fn serve_one(mut stream: &TcpStream, zone: &Mutex<Zone>) -> Option<()> {
     stream.read_exact(&mut length).ok()?;
     let mut question = vec![0; usize::from(u16::from_be_bytes(length))];
     stream.read_exact(&mut question).ok()?;
-    let answer = answer(&question, Transport::Tcp, zone)?;
+    let (answer, _) = answer(&question, Transport::Tcp, zone)?;
     let framed = [&u16::try_from(answer.len()).ok()?.to_be_bytes()[..], &answer].concat();
     stream.write_all(&framed).ok()
 }
 
-/// What to say to one question; `None` is silence.
-fn answer(packet: &[u8], transport: Transport, zone: &Mutex<Zone>) -> Option<Vec<u8>> {
+/// What to say to one question, and in which mood; `None` is silence.
+fn answer(packet: &[u8], transport: Transport, zone: &Mutex<Zone>) -> Option<(Vec<u8>, Option<Mood>)> {
     let (name, after) = read_name(packet, 12)?;
     let rtype = u16::from_be_bytes([*packet.get(after)?, *packet.get(after + 1)?]);
     let mut zone = zone.lock().unwrap();
@@ -158,12 +185,13 @@ fn answer(packet: &[u8], transport: Transport, zone: &Mutex<Zone>) -> Option<Vec
         let flags = [0x80 | (packet[2] & 1) | if truncated { 2 } else { 0 }, 0x80 | rcode];
         [&packet[..2], &flags, &[0, 1, 0, 0, 0, 0, 0, 0], question].concat()
     };
-    match mood {
-        Some(Mood::Silent) => None,
-        Some(Mood::Servfail) => Some(head(2, false)),
-        Some(Mood::Refused) => Some(head(5, false)),
-        Some(Mood::Truncated) if transport == Transport::Udp => Some(head(0, true)),
-        Some(Mood::BrokenRecord) => Some(with(head(0, false), 1, &[record(&name, 1, 60, &[192, 0, 2])])),
+    let reply = match mood {
+        Some(Mood::Silent) => return None,
+        Some(Mood::Lossy) if transport == Transport::Udp && zone.loses() => return None,
+        Some(Mood::Servfail) => head(2, false),
+        Some(Mood::Refused) => head(5, false),
+        Some(Mood::Truncated) if transport == Transport::Udp => head(0, true),
+        Some(Mood::BrokenRecord) => with(head(0, false), 1, &[record(&name, 1, 60, &[192, 0, 2])]),
         _ => {
             let mut reply = zone.compose(head(0, false), &name, rtype);
             match mood {
@@ -172,9 +200,10 @@ fn answer(packet: &[u8], transport: Transport, zone: &Mutex<Zone>) -> Option<Vec
                 Some(Mood::Stuffed) => reply = stuffed(reply),
                 _ => {}
             }
-            Some(reply)
+            reply
         }
-    }
+    };
+    Some((reply, mood))
 }
 
 /// Adds records behind the question: the first `answers` as answers, the rest as authority.
@@ -196,6 +225,12 @@ fn stuffed(mut reply: Vec<u8>) -> Vec<u8> {
 }
 
 impl Zone {
+    /// Whether this packet is lost: the same lots in every run (the generator of POSIX's `rand`).
+    fn loses(&mut self) -> bool {
+        self.lot = self.lot.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+        self.lot >> 30 & 1 == 1
+    }
+
     /// The answer as a resolver gives it: the whole chain, then the records at its end.
     fn compose(&self, head: Vec<u8>, name: &str, rtype: u16) -> Vec<u8> {
         let mut answers = Vec::new();
