@@ -9,6 +9,7 @@ mod files;
 mod formats;
 mod globs;
 mod guard;
+mod zone;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -82,11 +83,6 @@ impl Naive {
         let Location::Path(path) = &source.location else {
             return Err(format!("{}: only lists on this machine are compared", source.id).into());
         };
-        if matches!(source.format, Format::Dnsmasq | Format::Rpz) {
-            return Err(
-                format!("{}: the naive matcher does not read {}", source.id, source.format.as_str()).into()
-            );
-        }
         let number = self.sources;
         self.sources += 1;
         let mut cancelled = Vec::new();
@@ -104,7 +100,7 @@ impl Naive {
             let feed = self.feed(number, &category, source.trust == Trust::Core);
             let locked = category.starts_with("illegal/");
             let plain = match (source.span, source.format) {
-                (Some(Span::Subtree), _) | (None, Format::Domains | Format::Ut1) => Reach::NameAndBelow,
+                (Some(Span::Subtree), _) | (None, Format::Domains | Format::Dnsmasq | Format::Ut1) => Reach::NameAndBelow,
                 _ => Reach::Name,
             };
             formats::each(source.format, text, plain, &mut |line, said, cancels| {
