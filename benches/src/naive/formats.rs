@@ -62,7 +62,7 @@ pub fn ut1_folder(path: &str) -> Option<&str> {
 
 /// A line that lists, without marks.
 pub fn block(reach: Reach) -> Said {
-    Said { reach, exception: false, important: false }
+    Said { reach, exception: false, important: false, partly: false }
 }
 
 fn domains(line: &str, plain: Reach, sink: &mut Sink<'_>) {
@@ -102,14 +102,14 @@ fn adblock(line: &str, plain: Reach, sink: &mut Sink<'_>) {
     }
     let (exception, line) = line.strip_prefix("@@").map_or((false, line), |rest| (true, rest));
     let (pattern, modifiers) = line.rsplit_once('$').unwrap_or((line, ""));
-    let (mut important, mut cancels) = (false, false);
+    let (mut important, mut cancels, mut partly) = (false, false, false);
     for modifier in modifiers.split(',').map(str::trim).filter(|modifier| !modifier.is_empty()) {
         match modifier {
             "important" => important = true,
             "badfilter" => cancels = true,
             // Questions here are for A.
             _ => match modifier.strip_prefix("dnstype=") {
-                Some(types) if is_for_addresses(types) => {}
+                Some(types) if is_for_addresses(types) => partly = true,
                 _ => return,
             },
         }
@@ -127,7 +127,7 @@ fn adblock(line: &str, plain: Reach, sink: &mut Sink<'_>) {
         Some(rest) if reach == Reach::NameAndBelow => (rest, Reach::Below),
         _ => (text, reach),
     };
-    let said = Said { reach, exception, important };
+    let said = Said { reach, exception, important, partly };
     // `||norwegian.com.` means `norwegian.com.evil.example`, not the airline.
     match (host(text), text.ends_with('.')) {
         (Some(name), false) => sink(Line::Name(name), said, cancels),

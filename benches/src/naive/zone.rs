@@ -68,9 +68,14 @@ pub fn rpz(text: &str, plain: Reach, sink: &mut Sink<'_>) {
         let zone = apex.as_deref().unwrap_or_default();
         let Some(trigger) = in_zone(&owner, zone).filter(|_| !FURNITURE.contains(&rtype)) else { continue };
         let target = (rtype == "CNAME").then(|| words.next().unwrap_or_default());
+        let mut partly = false;
         let exception = match target {
             Some(target) => match absolute(target, origin.as_deref()).as_str() {
                 "rpz-passthru" => true,
+                "rpz-tcp-only" => {
+                    partly = true;
+                    false
+                }
                 // As zones of old wrote it; `*.x CNAME *.x.` is a rewrite.
                 same if same == trigger && !same.starts_with('*') => true,
                 _ => false,
@@ -82,7 +87,7 @@ pub fn rpz(text: &str, plain: Reach, sink: &mut Sink<'_>) {
             continue;
         }
         let (name, reach) = trigger.strip_prefix("*.").map_or((trigger, plain), |name| (name, Reach::Below));
-        sink(Line::Name(name.to_owned()), Said { exception, ..block(reach) }, false);
+        sink(Line::Name(name.to_owned()), Said { exception, partly, ..block(reach) }, false);
     }
 }
 

@@ -195,6 +195,10 @@ impl Gathered {
         }
         let actions: Vec<u16> =
             parsed.actions.all().iter().map(|action| self.actions.number(action)).collect();
+        // The first is the policy's own; another one that became it found no room.
+        if actions.iter().skip(1).any(|&number| number == 0) {
+            parsed.report.widen();
+        }
         let mut groups: HashMap<(u16, u16), u16> = HashMap::new();
         let mut unknown = Vec::new();
         // Every category has its group, whether names or only patterns and addresses feed it.
@@ -313,9 +317,7 @@ fn number(numbers: &[u16], own: u16) -> u16 {
 }
 
 fn count_unknown(report: &mut SourceReport, lines: usize) {
-    let lines = lines as u64;
-    report.entries = report.entries.saturating_sub(lines);
-    *report.unsupported.entry(format!("dnstype beyond {RTYPES_MAX}")).or_default() += lines;
+    report.ignore_types(lines as u64, RTYPES_MAX);
 }
 
 /// Cuts pieces so that each lies wholly inside or outside these types.

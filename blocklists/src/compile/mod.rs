@@ -111,6 +111,9 @@ pub fn compile_from(inputs: &[Input], attempt: u8) -> Result<Compiled, CompileEr
             }
         };
         drop(gathered);
+        if parts.extras.meaning.is_full(parts.categories.len()) {
+            reports.iter_mut().for_each(SourceReport::widen);
+        }
         let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
             source: input.source.clone(),
             copy_name: input.copy_name.clone(),
