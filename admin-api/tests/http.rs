@@ -269,6 +269,14 @@ fn what_is_in_force_is_told_once_something_is() {
         revision: 7,
         at: "2026-09-02T12:30:00Z".to_owned(),
         author: "file",
+        text: format!("# https://school:opensesame@lists.example/a?key=k1\n{POLICY}"),
+    });
+    let file = running.get("/api/v1/policy", Some(&token));
+    assert!(file.body.contains("https://***@lists.example/a?key=***"), "{}", file.body);
+    running.facts.set_document(LiveDocument {
+        revision: 7,
+        at: "2026-09-02T12:30:00Z".to_owned(),
+        author: "file",
         text: POLICY.to_owned(),
     });
     let policy = running.get("/api/v1/policy", Some(&token)).json();

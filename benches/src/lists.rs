@@ -17,7 +17,7 @@ pub struct List {
     pub path: PathBuf,
     /// Our category; `None` for the UT1 archive, whose folders say it.
     pub category: Option<String>,
-    /// `domains`, `hosts`, `adblock` or `ut1`.
+    /// One of the program's words.
     pub format: &'static str,
 }
 
@@ -67,7 +67,7 @@ pub fn ut1_map() -> impl Iterator<Item = (&'static str, &'static str)> {
     mapped.chain(UT1_LEFT_OUT.split(' ').map(|folder| (folder, "none")))
 }
 
-/// Every list of the four formats that this program reads, in the order of the index; the UT1
+/// Every list that holds names, in the order of the index; the UT1
 /// archive, which has a row for each of its folders, once.
 pub fn read(folder: &Path) -> Outcome<Vec<List>> {
     let index = std::fs::read_to_string(folder.join("INDEX.tsv"))?;
@@ -94,13 +94,13 @@ pub fn read(folder: &Path) -> Outcome<Vec<List>> {
         lists.push(List { id: id_of(file), path, category, format });
     }
     if lists.is_empty() {
-        return Err("INDEX.tsv holds no list of format domains, hosts, adblock or ut1".into());
+        return Err("INDEX.tsv holds no list of a known format".into());
     }
     Ok(lists)
 }
 
-/// Our word for a format that `INDEX.tsv` describes in words of its own; `None` for formats of a
-/// later day and for files that hold no names (addresses only).
+/// Our word for a format that `INDEX.tsv` describes in words of its own; `None` for files
+/// that hold no names (addresses only).
 fn our_format(file: &str, category: &str, format: &str, names: &str) -> Option<&'static str> {
     let only_addresses = category == "doh" && names.is_empty();
     match format.split([' ', ',', ':', ';']).next()? {
@@ -109,8 +109,10 @@ fn our_format(file: &str, category: &str, format: &str, names: &str) -> Option<&
         "hosts" => Some("hosts"),
         "adblock" => Some("adblock"),
         "ut1" => Some("ut1"),
+        "rpz" => Some("rpz"),
+        "dnsmasq" => Some("dnsmasq"),
         other => {
-            if !matches!(other, "rpz" | "dnsmasq" | "PSL") {
+            if other != "PSL" {
                 eprintln!("benches: {file} has the unknown format `{format}` and is left out");
             }
             None
@@ -189,7 +191,8 @@ mod tests {
         assert_eq!(our_format("x", "ads", "wildcard *.x", "5"), Some("domains"));
         assert_eq!(our_format("x", "ads", "hosts, up to 9 names a line", "5"), Some("hosts"));
         assert_eq!(our_format("x", "doh", "domains / IP # comment", ""), None);
-        assert_eq!(our_format("x", "ads", "rpz", "5"), None);
+        assert_eq!(our_format("x", "ads", "dnsmasq; BOM", "5"), Some("dnsmasq"));
+        assert_eq!(our_format("x", "psl", "PSL", ""), None);
         assert_eq!(id_of("lists/domains/hagezi/nsfw-onlydomains.txt.zst"), "domains-hagezi-nsfw-onlydomains");
     }
 }

@@ -9,6 +9,7 @@ mod files;
 mod formats;
 mod globs;
 mod guard;
+mod zone;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -43,6 +44,8 @@ pub struct Said {
     pub exception: bool,
     /// Above the list's other lines.
     pub important: bool,
+    /// For some record types only, or not over TCP.
+    pub partly: bool,
 }
 
 /// One source feeding one category.
@@ -82,11 +85,6 @@ impl Naive {
         let Location::Path(path) = &source.location else {
             return Err(format!("{}: only lists on this machine are compared", source.id).into());
         };
-        if matches!(source.format, Format::Dnsmasq | Format::Rpz) {
-            return Err(
-                format!("{}: the naive matcher does not read {}", source.id, source.format.as_str()).into()
-            );
-        }
         let number = self.sources;
         self.sources += 1;
         let mut cancelled = Vec::new();
@@ -104,7 +102,9 @@ impl Naive {
             let feed = self.feed(number, &category, source.trust == Trust::Core);
             let locked = category.starts_with("illegal/");
             let plain = match (source.span, source.format) {
-                (Some(Span::Subtree), _) | (None, Format::Domains | Format::Ut1) => Reach::NameAndBelow,
+                (Some(Span::Subtree), _) | (None, Format::Domains | Format::Dnsmasq | Format::Ut1) => {
+                    Reach::NameAndBelow
+                }
                 _ => Reach::Name,
             };
             formats::each(source.format, text, plain, &mut |line, said, cancels| {
@@ -199,6 +199,13 @@ impl Naive {
             verdicts.entry(feed).or_default().fill(said);
         }
         self.united(verdicts)
+    }
+
+    /// Whether some line about a name, or one above it, holds for some types or transports only. What is
+    /// below such a name is never told for sure.
+    pub fn is_partly(&self, name: &str) -> bool {
+        let lines = suffixes(name).filter_map(|suffix| self.names.get(suffix));
+        lines.flatten().any(|(_, said)| said.partly)
     }
 
     /// The same by lines about names alone: how a name is spelt says nothing of those below it.

@@ -31,6 +31,27 @@ pub fn masked(url: &str) -> String {
     format!("{scheme}://{host}{path}{query}{fragment}")
 }
 
+/// A text with every URL in it masked: a policy file, a message of somebody else's.
+#[must_use]
+pub fn masked_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let is_scheme = |sign: char| sign.is_ascii_alphanumeric() || "+-.".contains(sign);
+        let start = rest.get(..at).map_or(0, |front| front.trim_end_matches(is_scheme).len());
+        let is_end =
+            |sign: char| sign.is_whitespace() || sign.is_control() || "\"'`<>,;|{}[]()".contains(sign);
+        // The host of an IPv6 address stands in brackets, and a password may hold any sign but these.
+        let is_end = |sign: char| is_end(sign) && !"[]".contains(sign);
+        let behind = rest.get(at + 3..).unwrap_or_default();
+        let end = at + 3 + behind.find(is_end).unwrap_or(behind.len());
+        out.push_str(rest.get(..start).unwrap_or_default());
+        out.push_str(&masked(rest.get(start..end).unwrap_or_default()));
+        rest = rest.get(end..).unwrap_or_default();
+    }
+    out + rest
+}
+
 /// Whether a URL carries a name or password before its host.
 #[must_use]
 pub fn has_user(url: &str) -> bool {
@@ -77,6 +98,13 @@ mod tests {
         ] {
             assert_eq!(masked(url), shown);
         }
+        assert_eq!(
+            masked_text(
+                "url = \"https://school:pw@lists.example/a\" # from https://b@c\nx = 'ftp://u@[::1]/' end"
+            ),
+            "url = \"https://***@lists.example/a\" # from https://***@c\nx = 'ftp://***@[::1]/' end"
+        );
+        assert_eq!(masked_text("://@ no url, é://"), "://@ no url, é://");
         assert_eq!(host_of("https://a:b@lists.example:8443/x?y=1@2"), "lists.example:8443");
         assert!(has_user("http://a@b/") && !has_user("http://b/?x=a@b") && !has_user("a@b"));
     }

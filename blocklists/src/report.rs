@@ -29,6 +29,13 @@ pub struct SourceReport {
     /// name fits, dnsmasq options, record types and triggers of zones; `not-a-block` for an ordinary
     /// address in a hosts file or behind a dnsmasq name.
     pub unsupported: BTreeMap<String, u64>,
+    /// Entries that say for which types they hold, or how they are answered.
+    #[serde(default)]
+    pub particular: Option<Particular>,
+    /// How many of those may hold for every type, or be answered as the policy answers, because all lists
+    /// together say more different things than one index tells apart.
+    #[serde(default)]
+    pub widened: u64,
     /// Entries that the guard dropped: names that a school must have, shared hosting. They are not
     /// counted among `entries`.
     #[serde(default)]
@@ -39,6 +46,52 @@ pub struct SourceReport {
     pub unmapped: Vec<String>,
     /// Categories that it feeds.
     pub categories: Vec<CategoryId>,
+}
+
+/// Entries that say more than a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Particular {
+    /// File of the first, inside the source.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
+impl SourceReport {
+    /// Takes note of an entry that says more than a name.
+    pub(crate) fn note_particular(&mut self, file: &str, line: u64) {
+        let first = || Particular { file: file.to_owned(), line, count: 0 };
+        self.particular.get_or_insert_with(first).count += 1;
+    }
+
+    /// Says that there are more kinds of such entries than an index holds.
+    pub(crate) fn widen(&mut self) {
+        let Some(particular) = &self.particular else { return };
+        self.widened = particular.count;
+        self.sample_particular(
+            "one index tells no more kinds of entries apart: some like this one hold for every type, or are \
+             answered as the policy answers",
+        );
+    }
+
+    /// Says that so many entries are ignored, as they name more record types than an index tells apart.
+    pub(crate) fn ignore_types(&mut self, entries: u64, types_max: usize) {
+        self.entries = self.entries.saturating_sub(entries);
+        *self.unsupported.entry(format!("dnstype beyond {types_max}")).or_default() += entries;
+        self.sample_particular(&format!(
+            "one index tells {types_max} record types apart and the lists name more: some entries like this one are ignored"
+        ));
+    }
+
+    fn sample_particular(&mut self, why: &str) {
+        // Of what is always blocked no line is shown.
+        let is_locked = self.categories.iter().any(CategoryId::is_locked);
+        if let Some(Particular { file, line, .. }) = self.particular.as_ref().filter(|_| !is_locked) {
+            self.samples.push(Sample { file: file.clone(), line: *line, why: why.to_owned() });
+        }
+    }
 }
 
 /// One line that could not be taken.

@@ -106,9 +106,11 @@ fn print(explanation: &Explanation) {
         }
     }
     if let Some(used) = &explanation.used_here {
-        let last = used.last.map_or_else(String::new, |day| format!(", last on {day}"));
         say!();
-        say!("used here on {} of the last 30 days{last}", used.days);
+        match used.last {
+            Some(day) => say!("used here on {} of the last 30 days, last on {day}", used.days),
+            None => say!("never seen before here: used on none of the last 30 days"),
+        }
     }
     if let Some(note) = &explanation.note {
         say!();

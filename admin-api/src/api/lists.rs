@@ -2,6 +2,7 @@
 
 mod held;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -34,6 +35,8 @@ pub struct Lists {
     opened: Vec<OpenedName>,
     /// Names that the last update would have held back, had there been room.
     not_held: u64,
+    /// Patterns that the last update brought: nothing that they block is held back.
+    patterns_not_held: u64,
 }
 
 /// The compiled form of all block lists.
@@ -76,6 +79,13 @@ pub struct List {
     dropped: u64,
     /// Its lines that DNS cannot enforce.
     not_enforceable: u64,
+    /// Lines of a known form that mean nothing here, by kind: modifiers, options, record types.
+    unsupported: BTreeMap<String, u64>,
+    /// Entries that hold for more types than they say, or whose block is answered as the policy answers:
+    /// there are more kinds of entries than one index tells apart.
+    widened: u64,
+    /// For `ut1`: folders that feed no category.
+    unmapped: Vec<String>,
     /// How many of the entries are addresses, for answers that lead there.
     addresses: u64,
     /// When an update last tried it.
@@ -143,7 +153,7 @@ pub(super) fn unreadable(error: &UpdateError) -> Problem {
 
 impl From<Overview> for Lists {
     fn from(overview: Overview) -> Self {
-        let Overview { status, locked_feeds, held, opened, not_held } = overview;
+        let Overview { status, locked_feeds, held, opened, not_held, patterns_not_held } = overview;
         let index = status.index.map(|IndexStatus { id, compiled_at, entries, bytes, generation }| Index {
             id,
             compiled_at,
@@ -158,6 +168,7 @@ impl From<Overview> for Lists {
             held: held.into_iter().map(HeldName::from).collect(),
             opened: opened.into_iter().map(OpenedName::from).collect(),
             not_held,
+            patterns_not_held,
         }
     }
 }
@@ -184,6 +195,9 @@ impl From<SourceStatus> for List {
             rejected_lines: known.rejected_lines,
             dropped: known.dropped,
             not_enforceable: known.not_enforceable,
+            unsupported: known.unsupported,
+            widened: known.widened,
+            unmapped: known.unmapped,
             addresses: known.addresses,
             checked_at: known.checked_at,
             changed_at: known.changed_at,

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use blocklists::masked::masked_text;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,13 +27,13 @@ pub struct Policy {
     /// When it came into force.
     #[schema(format = DateTime)]
     at: String,
-    /// The document as written (TOML).
+    /// The document as written (TOML), names and passwords in its addresses as `***`.
     document: String,
 }
 
 /// The policy in force
 ///
-/// `Accept: application/toml` gives the file itself.
+/// `Accept: application/toml` gives the file itself. Names, passwords and keys in its addresses are `***`.
 ///
 /// # Errors
 /// 503 until the first policy is in force.
@@ -51,6 +52,7 @@ pub async fn policy(
 ) -> Result<Response, Problem> {
     let live = app.facts.document().ok_or_else(super::starting)?;
     let LiveDocument { revision, at, author, text } = LiveDocument::clone(&live);
+    let text = masked_text(&text);
     let vary = [(header::VARY, "accept")];
     if quality(&headers, "toml") > quality(&headers, "json") {
         return Ok((vary, [(header::CONTENT_TYPE, "application/toml")], text).into_response());

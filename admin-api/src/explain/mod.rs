@@ -7,6 +7,7 @@
 //! all that anybody is told.
 
 mod as_of;
+mod corrected;
 mod proof;
 mod rtype;
 mod sentence;
@@ -29,6 +30,7 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 pub use as_of::{AsOf, ListedThen};
+pub use corrected::Corrected;
 pub use proof::UsedHere;
 
 /// Where evidence is: the state directory's own records.
@@ -143,6 +145,9 @@ pub struct Explanation {
     /// With the block lists of which moment this is decided, and what they said; nothing when it is
     /// decided with those in force. The policy is the one in force in any case.
     pub as_of: Option<AsOf>,
+    /// What keeps lists from deciding as they stand: corrections of the school, and what is held back
+    /// because lessons use it. Not told of lists as they were once.
+    pub corrections: Vec<Corrected>,
     /// Whether this school used the name lately; nothing when that is not known, and for what is locked.
     pub used_here: Option<UsedHere>,
     /// What could not be found out, if anything.
@@ -217,7 +222,11 @@ pub fn explain(
         };
         let asked = Asked::Question(name.as_ref(), Some(rtype), client);
         let find = |decision: &Decision| proof::find(snapshot, records.lists.copies(), asked, decision);
-        return told(snapshot, records, request, question, &find);
+        let mut explanation = told(snapshot, records, request, question, &find)?;
+        if explanation.reason.id != ReasonId::Locked.as_str() {
+            correct(&mut explanation, corrected::find(snapshot, records.lists, question.name));
+        }
+        return Ok(explanation);
     };
     let mut then = as_of::then(snapshot, records.lists, question, as_of)?;
     let index = std::mem::replace(&mut then.index, blocklists::index::Index::empty());
@@ -230,6 +239,20 @@ pub fn explain(
     explanation.sentence = as_of::sentence(&explanation.sentence, told_as_of.at);
     explanation.as_of = Some(told_as_of);
     Ok(explanation)
+}
+
+/// Tells what is corrected beside what was decided.
+fn correct(explanation: &mut Explanation, corrections: Vec<Corrected>) {
+    for corrected in &corrections {
+        explanation.sentence += " ";
+        explanation.sentence += &corrected::sentence(corrected);
+    }
+    let decides = |one: &Corrected| one.into && explanation.reason.category.as_ref() == Some(&one.category);
+    if explanation.reason.source.is_none() && corrections.iter().any(decides) {
+        // No line has to say what the school says itself.
+        explanation.note = None;
+    }
+    explanation.corrections = corrections;
 }
 
 /// The line behind a decision, and what to say when there is none.
@@ -273,6 +296,7 @@ fn told(
         sentence: String::new(),
         trace: steps(trace),
         as_of: None,
+        corrections: Vec::new(),
         used_here: if is_locked {
             None
         } else {

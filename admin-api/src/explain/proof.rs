@@ -26,7 +26,7 @@ pub(super) struct Proof {
 /// On how many of the last thirty days this school used a name, or one below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UsedHere {
-    /// How many days; one in a thousand times too many, never too few.
+    /// How many days; one in a thousand times too many, never too few. None: never seen before here.
     #[schema(maximum = 30)]
     pub days: u32,
     /// The last of them.

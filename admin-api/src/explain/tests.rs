@@ -6,6 +6,7 @@ use std::sync::Arc;
 use blocklists::compile::{Input, compile};
 use blocklists::index::Index;
 use blocklists::name::Name;
+use blocklists::overlay::compile_overlay;
 use blocklists_update::Lists;
 use blocklists_update::changes::keep;
 use blocklists_update::used_here::UsedHere;
@@ -27,6 +28,15 @@ category = "illegal/other"
 format = "domains"
 path = "illegal"
 trust = "core"
+[[correction]]
+name = "maths.example"
+category = "gambling"
+action = "remove"
+reason = "A times-table game"
+[[correction]]
+name = "=scratch.example"
+category = "gambling"
+action = "add"
 [essentials]
 names = ["learning.example"]
 [[policy]]
@@ -196,6 +206,46 @@ fn of_illegal_content_nobody_is_told_more_than_that() {
     for secret in ["\"illegal\"", "listed as", "\"worst.example\""] {
         assert!(!json.contains(secret), "{secret}: {json}");
     }
+}
+
+#[test]
+fn what_the_school_corrects_is_told_with_the_list_and_the_reason() {
+    let mut desk = Desk::with("bets.example\nmaths.example\nworse.maths.example\n");
+    let copies = desk.lists.copies();
+    let overlay = compile_overlay(desk.snapshot.index(), copies, &[], school().corrections()).unwrap();
+    let index = desk.snapshot.index().with_overlay(&overlay.bytes).unwrap();
+    desk.snapshot = desk.snapshot.over(Arc::new(index));
+    let told = desk.pupil("www.maths.example");
+    assert_eq!((told.verdict, told.reason.id), ("allow", "default"));
+    let sentence = "The school's correction takes maths.example out of gambling, where county has it (A times-table game).";
+    assert!(told.sentence.ends_with(sentence), "{}", told.sentence);
+    let [corrected] = told.corrections.as_slice() else { panic!("{told:#?}") };
+    assert_eq!((corrected.kind, corrected.into, corrected.until), ("correction", false, None));
+    assert_eq!(corrected.sources, ["county"]);
+
+    let told = desk.pupil("scratch.example");
+    assert_eq!((told.verdict, told.reason.id, told.note.as_deref()), ("block", "category", None));
+    assert!(told.sentence.ends_with("puts =scratch.example into gambling."), "{}", told.sentence);
+    for name in ["worse.maths.example", "bets.example", "x.scratch.example"] {
+        assert_eq!(desk.pupil(name).corrections, [], "{name}");
+    }
+}
+
+#[test]
+fn what_is_held_back_for_lessons_is_told_with_its_end() {
+    let desk = Desk::with("bets.example\n");
+    let until = Timestamp::now() + jiff::SignedDuration::from_hours(50);
+    let held = serde_json::json!({ "opened": [], "settled": [], "held": [{ "name": "museum.example",
+        "subtree": true, "category": "gambling", "source": "county", "since": until, "until": until, "days_used": 3 }] });
+    std::fs::write(desk.state.path().join("lists/held.json"), held.to_string()).unwrap();
+    let told = desk.pupil("www.museum.example");
+    let [corrected] = told.corrections.as_slice() else { panic!("{told:#?}") };
+    assert_eq!((corrected.kind, corrected.until), ("held-back", Some(until)));
+    assert!(
+        told.sentence.contains("held back from gambling, where county has it, until"),
+        "{}",
+        told.sentence
+    );
 }
 
 #[test]

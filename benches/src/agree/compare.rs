@@ -86,10 +86,16 @@ impl<'a> Comparison<'a> {
         let count = self.counts.entry(kind).or_default();
         count.questions += 1;
         count.in_a_category += u64::from(!here.0.is_empty());
-        if here.0 != here.1 || below.0 != below.1 {
+        // Rather nothing than too much is said of what lies below where a line holds only partly: by that
+        // names are denied to exist.
+        let partly = self.naive.is_partly(name);
+        let is_same_below = below.0 == below.1 || partly && below.1.iter().all(|id| below.0.contains(id));
+        if here.0 != here.1 || !is_same_below {
             count.differences += 1;
-            for (what, (naive, index)) in [("here", here), ("below", below)] {
-                if naive != index {
+            for (what, is_same, (naive, index)) in
+                [("here", here.0 == here.1, here), ("below", is_same_below, below)]
+            {
+                if !is_same {
                     self.shown.push(format!("{name} ({what}): naive {naive:?}, index {index:?}"));
                 }
             }

@@ -18,6 +18,10 @@ const NAMES: usize = 3_000;
 /// Most rules for one name.
 const RULES_MAX: usize = 6;
 
+/// How a zone starts whose names are relative to its own.
+const ZONE: &str = "$ORIGIN probe.rpz.\n$TTL 300\n@ SOA localhost. root.localhost. (1 ; serial\n \
+                    3600 600 86400 60)\n NS localhost.\n";
+
 /// Writes the lists and describes them.
 pub fn write(folder: &Path, naive: &Naive, random: &mut Random) -> Outcome<Vec<Source>> {
     let names = naive.names();
@@ -30,10 +34,13 @@ pub fn write(folder: &Path, naive: &Naive, random: &mut Random) -> Outcome<Vec<S
         ("probe-locked", "illegal/other", Format::Adblock, Trust::Normal),
         ("probe-hosts", "gambling", Format::Hosts, Trust::Normal),
         ("probe-domains", "dating", Format::Domains, Trust::Core),
+        ("probe-dnsmasq", "tracking", Format::Dnsmasq, Trust::Normal),
+        ("probe-zone", "bypass", Format::Rpz, Trust::Normal),
+        ("probe-zone-locked", "illegal/terrorism", Format::Rpz, Trust::Normal),
     ] {
         let mut chosen = names.clone();
         random.choose(&mut chosen, NAMES);
-        let mut text = String::new();
+        let mut text = if format == Format::Rpz { ZONE.to_owned() } else { String::new() };
         for name in chosen {
             rules(format, name, random, &mut text)?;
         }
@@ -69,7 +76,30 @@ fn rules(format: Format, name: &str, random: &mut Random, text: &mut String) -> 
                 let wild = if random.below(4) == 0 { "*." } else { "" };
                 writeln!(text, "{wild}{name}")?;
             }
-            Format::Dnsmasq | Format::Rpz => return Err("no probes are written in this format".into()),
+            Format::Dnsmasq => {
+                let front = ["", "", ".", "*."].get(random.below(4)).unwrap_or(&"");
+                let option = ["server", "local", "address"].get(random.below(3)).unwrap_or(&"local");
+                let target = ["", "", "0.0.0.0", "::", "127.0.0.1", "192.0.2.1", "#"];
+                let target = target.get(random.below(target.len())).unwrap_or(&"");
+                writeln!(text, "{option}=/{front}{name}/{target}")?;
+            }
+            Format::Rpz => {
+                let wild = if random.below(2) == 0 { "*." } else { "" };
+                let end = if random.below(2) == 0 { ".probe.rpz." } else { "" };
+                let says = [
+                    "CNAME .".to_owned(),
+                    "CNAME *.".to_owned(),
+                    "IN CNAME rpz-passthru.".to_owned(),
+                    "60 IN CNAME rpz-drop.".to_owned(),
+                    "CNAME rpz-tcp-only.".to_owned(),
+                    "A 192.0.2.1".to_owned(),
+                    "CNAME www.example.".to_owned(),
+                    // How zones of old let a name pass.
+                    format!("CNAME {wild}{name}."),
+                ];
+                let says = says.get(random.below(says.len())).map_or("CNAME .", String::as_str);
+                writeln!(text, "{wild}{name}{end} {says}")?;
+            }
             Format::Adblock => {
                 let exception = if random.below(3) == 0 { "@@" } else { "" };
                 let anchor = ["||", "||", "|"].get(random.below(3)).unwrap_or(&"||");

@@ -1,10 +1,11 @@
-//! The four formats, read a second time from design section 4, as plainly as possible.
+//! The formats of names, read a second time from design section 4, as plainly as possible; what has
+//! a grammar of its own stands in `zone`.
 
 use std::net::IpAddr;
 
 use blocklists::source::Format;
 
-use super::{Reach, Said};
+use super::{Reach, Said, zone};
 
 /// Names of the machine itself in every hosts file.
 const OWN_NAMES: [&str; 13] = [
@@ -34,18 +35,22 @@ pub enum Line {
 }
 
 /// What takes each rule: its subject, what it says, whether it is `$badfilter`.
-type Sink<'a> = dyn FnMut(Line, Said, bool) + 'a;
+pub type Sink<'a> = dyn FnMut(Line, Said, bool) + 'a;
 
 /// Hands over what each line says.
 pub fn each(format: Format, text: &str, plain: Reach, sink: &mut Sink<'_>) {
     let text = text.trim_start_matches('\u{feff}');
+    if format == Format::Rpz {
+        return zone::rpz(text, plain, sink);
+    }
     for line in text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()) {
         match format {
             Format::Domains | Format::Ut1 => domains(line, plain, sink),
             Format::Hosts => hosts(line, plain, sink),
             Format::Adblock => adblock(line, plain, sink),
-            // Refused where the source is added.
-            Format::Dnsmasq | Format::Rpz => {}
+            Format::Dnsmasq => zone::dnsmasq(line, plain, sink),
+            // Read whole: its records go over lines.
+            Format::Rpz => {}
         }
     }
 }
@@ -55,8 +60,9 @@ pub fn ut1_folder(path: &str) -> Option<&str> {
     path.strip_suffix("/domains")?.rsplit('/').next()
 }
 
-fn block(reach: Reach) -> Said {
-    Said { reach, exception: false, important: false }
+/// A line that lists, without marks.
+pub fn block(reach: Reach) -> Said {
+    Said { reach, exception: false, important: false, partly: false }
 }
 
 fn domains(line: &str, plain: Reach, sink: &mut Sink<'_>) {
@@ -96,12 +102,16 @@ fn adblock(line: &str, plain: Reach, sink: &mut Sink<'_>) {
     }
     let (exception, line) = line.strip_prefix("@@").map_or((false, line), |rest| (true, rest));
     let (pattern, modifiers) = line.rsplit_once('$').unwrap_or((line, ""));
-    let (mut important, mut cancels) = (false, false);
+    let (mut important, mut cancels, mut partly) = (false, false, false);
     for modifier in modifiers.split(',').map(str::trim).filter(|modifier| !modifier.is_empty()) {
         match modifier {
             "important" => important = true,
             "badfilter" => cancels = true,
-            _ => return,
+            // Questions here are for A.
+            _ => match modifier.strip_prefix("dnstype=") {
+                Some(types) if is_for_addresses(types) => partly = true,
+                _ => return,
+            },
         }
     }
     let anchored = pattern.trim_end_matches('|').trim_end_matches('^');
@@ -117,12 +127,19 @@ fn adblock(line: &str, plain: Reach, sink: &mut Sink<'_>) {
         Some(rest) if reach == Reach::NameAndBelow => (rest, Reach::Below),
         _ => (text, reach),
     };
-    let said = Said { reach, exception, important };
+    let said = Said { reach, exception, important, partly };
     // `||norwegian.com.` means `norwegian.com.evil.example`, not the airline.
     match (host(text), text.ends_with('.')) {
         (Some(name), false) => sink(Line::Name(name), said, cancels),
         _ => sink(Line::Glob(pattern.to_owned()), said, cancels),
     }
+}
+
+/// Whether `$dnstype` lets a rule speak of questions for A.
+fn is_for_addresses(types: &str) -> bool {
+    let without = types.split('|').any(|word| word.eq_ignore_ascii_case("~a"));
+    let only = types.split('|').any(|word| !word.starts_with('~'));
+    !without && (!only || types.split('|').any(|word| word.eq_ignore_ascii_case("a")))
 }
 
 /// A host name in lower-case A-labels; `None` for addresses, URLs and anything else.

@@ -57,6 +57,40 @@ fn each_format_means_what_the_design_says() {
 }
 
 #[test]
+fn zones_and_dnsmasq_lines_mean_what_the_design_says() {
+    let zone = "$ORIGIN z.rpz.\n@ SOA a. b. ( 1 ; serial\n 2 3 4 5 )\n NS c.\n\
+                a.example CNAME .\n*.b.example.z.rpz. 60 IN CNAME *.\nok.b.example CNAME rpz-passthru.\n\
+                old.b.example CNAME old.b.example.\n32.1.2.0.192.rpz-ip CNAME .\nc.example A 192.0.2.1\n";
+    let naive = naive(&[
+        ("games", Format::Rpz, zone),
+        (
+            "ads",
+            Format::Dnsmasq,
+            "server=/d.example/127.0.0.1\nserver=/x.d.example/#\naddress=/e.example/192.0.2.1\nlocal=/*.f.example/ # f\n",
+        ),
+        ("drugs", Format::Adblock, "||g.example^$dnstype=AAAA\n||h.example^$dnstype=~AAAA\n"),
+    ]);
+    for (name, expected) in [
+        ("a.example", "games"),
+        ("x.a.example", ""),
+        ("b.example", ""),
+        ("x.b.example", "games"),
+        ("ok.b.example", ""),
+        ("old.b.example", ""),
+        ("c.example", "games"),
+        ("d.example", "ads"),
+        ("y.x.d.example", ""),
+        ("e.example", ""),
+        ("f.example", ""),
+        ("x.f.example", "ads"),
+        ("g.example", ""),
+        ("h.example", "drugs"),
+    ] {
+        assert_eq!(naive.categories(name).join(" "), expected, "{name}");
+    }
+}
+
+#[test]
 fn strict_categories_want_two_sources_and_exceptions_clear_their_own() {
     let naive = naive(&[
         ("adult", Format::Adblock, "||a.example^\n||b.example^\n@@||x.a.example^\n"),

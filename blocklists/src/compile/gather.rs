@@ -203,13 +203,17 @@ impl Gathered {
         }
         let actions: Vec<u16> =
             parsed.actions.all().iter().map(|action| self.actions.number(action)).collect();
+        // The first is the policy's own; another one that became it found no room.
+        if actions.iter().skip(1).any(|&number| number == 0) {
+            parsed.report.widen();
+        }
         let mut groups: HashMap<(u16, u16), u16> = HashMap::new();
         let mut numbers = vec![None; parsed.voices.len()];
         // Every category has its group, whether names or only patterns and addresses feed it.
         for Heard { voice, feed, lines } in std::mem::take(&mut parsed.voices) {
             let group = self.group(source, &parsed, (voice.category, voice.spared), &mut groups);
             let Some(types) = self.types_of(&parsed, voice, &actions) else {
-                count_unknown(&mut parsed.report, lines);
+                parsed.report.ignore_types(lines, RTYPES_MAX);
                 continue;
             };
             if let Some(number) = numbers.get_mut(usize::from(feed)) {
@@ -315,11 +319,6 @@ impl Gathered {
 
 fn number(numbers: &[u16], own: u16) -> u16 {
     numbers.get(usize::from(own)).copied().unwrap_or(0)
-}
-
-fn count_unknown(report: &mut SourceReport, lines: u64) {
-    report.entries = report.entries.saturating_sub(lines);
-    *report.unsupported.entry(format!("dnstype beyond {RTYPES_MAX}")).or_default() += lines;
 }
 
 /// Cuts pieces so that each lies wholly inside or outside these types.

@@ -159,6 +159,9 @@ fn compile_to(
     let parts =
         made.unwrap_or_else(|| Err(CompileError::Unwritable("every key made two names collide".to_owned())))?;
     drop(gathered);
+    if parts.extras.meaning.is_full(parts.categories.len()) {
+        reports.iter_mut().for_each(SourceReport::widen);
+    }
     let sources = inputs.iter().zip(&reports).map(|(input, report)| IndexedSource {
         source: input.source.clone(),
         copy_name: input.copy_name.clone(),

@@ -249,6 +249,11 @@ impl Meaning {
         (acting, patterns_act)
     }
 
+    /// Whether no number is left for another mark.
+    pub(crate) fn is_full(&self, categories: usize) -> bool {
+        categories + self.marks.len() >= CATEGORIES_MAX
+    }
+
     /// Whether everything in it points inside it and at known categories.
     pub(crate) fn is_sound(&self, categories: usize) -> bool {
         let category = |number: u16| usize::from(number) < categories;

@@ -214,8 +214,10 @@ impl Index {
         self.over.as_ref().map_or(&self.tables.sources, |over| &over.sources)
     }
 
-    /// The key under which names are hashed.
-    pub(crate) fn key(&self) -> u64 {
+    /// The key under which names are hashed. It is no secret: whoever knows all lists knows it, and names
+    /// that were made to collide under it are met by compiling under another one.
+    #[must_use]
+    pub fn key(&self) -> u64 {
         self.tables.key
     }
 

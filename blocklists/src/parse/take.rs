@@ -157,6 +157,9 @@ impl<'p> Parser<'p> {
 
     fn hand_over(&mut self, rule: Rule<'_>) {
         self.report.entries += 1;
+        if rule.types.is_some() || rule.action != Action::Policy {
+            self.report.note_particular(self.file.name, self.line.number);
+        }
         (self.sink)(self.line, rule);
     }
 

@@ -270,3 +270,32 @@ fn what_is_locked_has_no_exceptions_of_any_kind() {
         assert_eq!(here(&index, name, A), "illegal/other", "{name}");
     }
 }
+
+#[test]
+fn more_kinds_of_entries_than_one_index_tells_apart_are_told_with_a_line() {
+    let mut zone = String::from("$TTL 60\n@ SOA a. b. 1 1 1 1 1\n");
+    for number in 0..1100 {
+        zone += &format!("n{number}.example A 10.1.{}.{}\n", number / 250, number % 250 + 1);
+    }
+    let mut types = String::from("||plain.example^\n");
+    for rtype in 100..116 {
+        types += &format!("||t{rtype}.example^$dnstype=TYPE{rtype}\n");
+    }
+    let lists = Lists::new()
+        .with(Source { trust: Trust::Core, ..source("zone", "ads", Format::Rpz) }, &zone)
+        .adblock("types", "games", &types)
+        .adblock("neither", "video", "||v.example^\n");
+    let compiled = compiled(lists.0.path(), &lists.1);
+    let index = Index::from_bytes(&compiled.bytes).unwrap();
+    let [zone, types, neither] = compiled.reports.as_slice() else { panic!("three lists") };
+    assert_eq!((zone.widened, zone.samples[0].line), (1100, 3), "{zone:#?}");
+    assert!(zone.samples[0].why.contains("answered as the policy answers"), "{zone:#?}");
+    assert_eq!(here(&index, "n1099.example", A), "ads", "it is blocked all the same");
+    assert_eq!((types.entries, types.unsupported["dnstype beyond 15"]), (16, 1));
+    assert!(
+        types.samples.iter().any(|sample| sample.line == 2 && sample.why.contains("ignored")),
+        "{types:#?}"
+    );
+    assert_eq!(here(&index, "t115.example", 115), "");
+    assert_eq!((neither.widened, neither.samples.len()), (0, 0));
+}

@@ -3,6 +3,8 @@
 //! A copy is kept as its author published it, so what the transfer alone packed (`Content-Encoding`)
 //! is unpacked here, and what the file itself is packed in stays.
 
+mod proxied;
+
 use std::io::{self, BufRead, BufReader, Read};
 use std::time::Instant;
 
@@ -13,6 +15,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::access::{self, Access, AccessError, Bounds, Credentials};
 use crate::error::NoCopy;
+use proxied::Proxied;
 
 /// Redirects followed.
 const REDIRECTS_MAX: u32 = 5;
@@ -24,6 +27,8 @@ const RETRY_AFTER_MAX: u64 = 86_400;
 /// Fetches lists; one for an update, so that connections are used again.
 pub(crate) struct Fetcher {
     agent: ureq::Agent,
+    /// For plain HTTP, where there is a proxy.
+    proxied: Option<Proxied>,
     credentials: Credentials,
     bounds: Bounds,
 }
@@ -54,19 +59,24 @@ impl Fetcher {
         let bounds = access.bounds;
         let proxy = access.proxy.as_deref().map(|proxy| proxy_of(proxy, &credentials)).transpose()?;
         let roots = access.ca.as_deref().map(roots).transpose()?.unwrap_or(RootCerts::WebPki);
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(bounds.whole))
-            .timeout_connect(Some(bounds.connect))
-            .timeout_recv_response(Some(bounds.answer))
-            .timeout_per_read(Some(bounds.silence))
-            // Followed here: credentials are chosen anew for each place, and none is carried along.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .proxy(proxy)
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .user_agent(concat!("schoolgate/", env!("CARGO_PKG_VERSION")));
-        Ok(Self { agent: config.build().into(), credentials, bounds })
+        let config = |proxy: Option<ureq::Proxy>| {
+            ureq::Agent::config_builder()
+                .timeout_global(Some(bounds.whole))
+                .timeout_connect(Some(bounds.connect))
+                .timeout_recv_response(Some(bounds.answer))
+                .timeout_per_read(Some(bounds.silence))
+                // Followed here: credentials are chosen anew for each place, and none is carried along.
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                .http_status_as_error(false)
+                .proxy(proxy)
+                .tls_config(TlsConfig::builder().root_certs(roots.clone()).build())
+                .user_agent(concat!("schoolgate/", env!("CARGO_PKG_VERSION")))
+                .build()
+        };
+        let by_address = |proxy: &&ureq::Proxy| proxy.protocol() == ureq::ProxyProtocol::Http;
+        let proxied = proxy.as_ref().filter(by_address).map(|proxy| Proxied::new(proxy, config(None)));
+        Ok(Self { agent: config(proxy).into(), proxied, credentials, bounds })
     }
 
     /// The bytes behind a URL, as they come; nothing when the edition named is still the newest.
@@ -106,8 +116,13 @@ impl Fetcher {
         let is_https = uri.scheme_str() == Some("https");
         for _ in 0..=REDIRECTS_MAX {
             let left = until.saturating_duration_since(Instant::now());
-            let mut request = self.agent.get(&uri).config().timeout_global(Some(left)).build();
+            let proxied = self.proxied.as_ref().filter(|_| uri.scheme_str() == Some("http"));
+            let agent = proxied.map_or(&self.agent, |proxied| &proxied.agent);
+            let mut request = agent.get(&uri).config().timeout_global(Some(left)).build();
             request = request.header(header::ACCEPT_ENCODING, "gzip, zstd");
+            if let Some(authorization) = proxied.and_then(|proxied| proxied.authorization.as_ref()) {
+                request = request.header(header::PROXY_AUTHORIZATION, authorization);
+            }
             if let Some(authorization) = self.authorization(&uri)? {
                 request = request.header(header::AUTHORIZATION, authorization);
             }
@@ -151,7 +166,9 @@ impl Fetcher {
         let userinfo = uri.authority().and_then(|place| Some(place.as_str().rsplit_once('@')?.0));
         let in_url = userinfo.map(|user| format!("Basic {}", access::base64(&unescaped(user))));
         let said = self.credentials.authorization(host, port).or(in_url);
-        let is_here = host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+        // What goes through a proxy leaves this machine, wherever it is sent.
+        let is_here =
+            self.proxied.is_none() && host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
         if said.is_some() && !is_https && !is_here {
             return Err(NoCopy::source(
                 "there are credentials for its host, and they are sent over https only",

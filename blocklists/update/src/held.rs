@@ -129,6 +129,10 @@ pub struct Held {
     /// Names that would have been held back had there been room, at the last update.
     #[serde(default)]
     pub not_held: u64,
+    /// Patterns that the last update brought. The names used here are kept as sets that can be asked and
+    /// not read, so what of them a pattern spells cannot be held back.
+    #[serde(default)]
+    pub patterns: u64,
 }
 
 impl Held {

@@ -24,6 +24,8 @@ pub struct Overview {
     pub opened: Vec<Opened>,
     /// Names that the last update would have held back, had there been room.
     pub not_held: u64,
+    /// Patterns that the last update brought: nothing that they block is held back.
+    pub patterns_not_held: u64,
 }
 
 impl Lists {
@@ -39,6 +41,7 @@ impl Lists {
             held: held.active(now).cloned().collect(),
             opened: held.opened,
             not_held: held.not_held,
+            patterns_not_held: held.patterns,
         }
     }
 

@@ -64,8 +64,12 @@ fn named(id: &str, overlay: Option<&str>) -> String {
 pub struct RolledBack {
     /// The index that was in force.
     pub from: String,
-    /// The index in force now.
+    /// Its overlay of small lists and corrections, if it had one.
+    pub from_overlay: Option<String>,
+    /// The index in force now; the same where only small lists had changed.
     pub to: String,
+    /// Its overlay.
+    pub to_overlay: Option<String>,
     /// The lists whose newer content was set aside.
     pub set_aside: Vec<String>,
 }
@@ -130,8 +134,8 @@ pub(crate) fn roll_back(lists: &Lists, progress: &mut dyn FnMut(&str)) -> Result
     files::write(&lists.file("previous"), named(&from, newer_overlay.as_deref()).as_bytes())?;
     files::write(&lists.file("current"), named(&to, overlay.as_deref()).as_bytes())?;
     let (index, generation) = (Some(to.clone()), record.generation + 1);
-    write_record(lists, &Record { index, overlay, generation, ..record })?;
-    Ok(RolledBack { from, to, set_aside })
+    write_record(lists, &Record { index, overlay: overlay.clone(), generation, ..record })?;
+    Ok(RolledBack { from, from_overlay: newer_overlay, to, to_overlay: overlay, set_aside })
 }
 
 /// Whether going back would leave nothing of a list. What is always blocked may never go empty, and

@@ -1,5 +1,7 @@
 //! What is known of the index and of each source (design section 9, `lists status`).
 
+use std::collections::BTreeMap;
+
 use blocklists::category::CategoryId;
 use blocklists::index::Index;
 use blocklists::report::Sample;
@@ -89,6 +91,12 @@ pub struct SourceStatus {
     pub rejected_lines: u64,
     /// Its lines that DNS cannot enforce.
     pub not_enforceable: u64,
+    /// Lines of a known form that are ignored, by kind.
+    pub unsupported: BTreeMap<String, u64>,
+    /// Entries that hold for more than they say: more kinds than one index tells apart.
+    pub widened: u64,
+    /// Folders of `ut1` that no map knows.
+    pub unmapped: Vec<String>,
     /// How many of the entries are addresses.
     pub addresses: u64,
     /// Its entries that the guard dropped: names that a school must have, shared hosting.
@@ -152,6 +160,9 @@ fn item(known: &SourceRecord, now: Timestamp) -> SourceStatus {
         entries: report.entries,
         rejected_lines: report.rejected_lines,
         not_enforceable: report.not_enforceable,
+        unsupported: report.unsupported.clone(),
+        widened: report.widened,
+        unmapped: report.unmapped.clone(),
         addresses: report.addresses,
         dropped: report.dropped,
         checked_at: known.checked_at,

@@ -37,6 +37,8 @@ pub struct School {
     pub(crate) categories: BTreeMap<CategoryId, Declared>,
     pub(crate) approved: Vec<Approved>,
     pub(crate) corrections: Vec<Correction>,
+    /// Why, in the same order.
+    pub(crate) correction_reasons: Vec<Option<String>>,
     pub(crate) essentials: Vec<Covered>,
     pub(crate) policies: Vec<Policy>,
     pub(crate) rules: Vec<Rule>,
@@ -164,6 +166,12 @@ impl School {
     #[must_use]
     pub fn corrections(&self) -> &[Correction] {
         &self.corrections
+    }
+
+    /// Why the school made a correction, by its place among [`corrections`](Self::corrections).
+    #[must_use]
+    pub fn correction_reason(&self, place: usize) -> Option<&str> {
+        self.correction_reasons.get(place)?.as_deref()
     }
 
     /// The policy of a number; `unknown` for a number that is none.

@@ -14,7 +14,21 @@ pub(super) fn run(config: &Config, json: bool) -> Outcome {
         print_json(&done)?;
         return Ok(ExitCode::SUCCESS);
     }
-    say!("Went back from index {} to {}; a running server takes it up within a second.", done.from, done.to);
+    let by_itself = |overlay: &Option<String>| overlay.clone().unwrap_or_else(|| "none".to_owned());
+    if done.from == done.to {
+        say!(
+            "The index {} stays: only small lists had changed. Went back from their overlay {} to {}; a running server takes it up within a second.",
+            done.to,
+            by_itself(&done.from_overlay),
+            by_itself(&done.to_overlay)
+        );
+    } else {
+        say!(
+            "Went back from index {} to {}; a running server takes it up within a second.",
+            done.from,
+            done.to
+        );
+    }
     if done.set_aside.is_empty() {
         say!(
             "The two hold the same content of every list and differ in how it was compiled: the next update compiles it anew."

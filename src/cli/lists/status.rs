@@ -11,6 +11,9 @@ use crate::config::Config;
 
 use super::open;
 
+/// Odd lines of each list that are shown; `--json` has all that are kept.
+const SAMPLES_SHOWN: usize = 3;
+
 /// What can be asked of it.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -91,6 +94,12 @@ fn print_held(overview: &Overview) {
     if overview.not_held > 0 {
         say!("  {} more are in force at once: no more are held back than this.", overview.not_held);
     }
+    if overview.patterns_not_held > 0 {
+        say!(
+            "  {} new patterns are in force at once: which names in use they spell cannot be known.",
+            overview.patterns_not_held
+        );
+    }
     if !overview.opened.is_empty() {
         say!();
         say!("Open again, and in use:");
@@ -127,6 +136,24 @@ fn line_of(item: &SourceStatus) -> String {
     }
     if item.dropped > 0 {
         line += &format!(", {} dropped on sites that schools need", item.dropped);
+    }
+    if !item.unsupported.is_empty() {
+        let kinds: Vec<String> =
+            item.unsupported.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        line += &format!("\n    ignored, as they mean nothing here: {}", kinds.join(", "));
+    }
+    if item.widened > 0 {
+        line += &format!(
+            "\n    {} entries hold for more types than they say, or are answered as the policy answers: there are too many kinds",
+            item.widened
+        );
+    }
+    if !item.unmapped.is_empty() {
+        line += &format!("\n    folders that feed no category: {}", item.unmapped.join(", "));
+    }
+    for sample in item.samples.iter().take(SAMPLES_SHOWN) {
+        let file = if sample.file.is_empty() { String::new() } else { format!("{}, ", sample.file) };
+        line += &format!("\n    {file}line {}: {}", sample.line, sample.why);
     }
     if let Some(waiting) = &item.waiting {
         line += &format!(

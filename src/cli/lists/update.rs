@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use blocklists_update::{Job, Promotion, Take};
 use policy::School;
+use thread_priority::ThreadPriority;
+use thread_priority::unix::{
+    NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy, thread_native_id,
+};
 
 use crate::cli::{Failure, Outcome};
 use crate::config::{Config, document};
@@ -34,9 +38,7 @@ pub struct Arguments {
 /// Fetches and compiles once; the exit code says whether all lists are fresh.
 pub(super) fn run(config: &Config, arguments: &Arguments) -> Outcome {
     if arguments.background {
-        // A server that answers is worth more than lists that are a second younger; where the
-        // system refuses, the update is only less polite.
-        let _ = rustix::process::setpriority_process(None, 19);
+        give_way();
     }
     let school = school(config)?;
     let take = match arguments {
@@ -62,6 +64,15 @@ pub(super) fn run(config: &Config, arguments: &Arguments) -> Outcome {
     Ok(if outcome.refused.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Takes only what nobody else wants: a server that answers is worth more than lists that are a second
+/// younger. Threads made later do the same, and the disk is idle with the processor (`ioprio` follows
+/// the policy, where none is set). Where the system refuses, the update is only less polite.
+fn give_way() {
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let _ = rustix::process::setpriority_process(None, 19);
+    let _ = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+}
+
 /// The school of the policy file, or of the last good one.
 fn school(config: &Config) -> Result<School, Failure> {
     let error = match document::load(config, None) {
@@ -76,5 +87,22 @@ fn school(config: &Config) -> Result<School, Failure> {
             Ok(loaded.school)
         }
         None => Err(Failure::misused(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_in_the_background_takes_only_what_nobody_else_wants() {
+        let told = std::thread::spawn(|| {
+            give_way();
+            std::thread::spawn(|| std::fs::read_to_string("/proc/thread-self/stat")).join()
+        });
+        let stat = told.join().unwrap().unwrap().unwrap();
+        // proc_pid_stat(5): behind the name, `nice` is the 17th field and `policy` the 39th; 5 is SCHED_IDLE.
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        assert_eq!(fields[38], "5", "{stat}");
     }
 }

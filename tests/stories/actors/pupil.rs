@@ -14,6 +14,8 @@ use super::records::{type_number, wire_name};
 
 /// Longer than the program may ever take (an answer or SERVFAIL after 4 s).
 const PATIENCE: Duration = Duration::from_secs(8);
+/// Id of questions that are asked behind others; every ordinary one has another.
+const BEHIND: [u8; 2] = [0x1f, 0x2e];
 /// EDNS option code of extended errors (RFC 8914).
 const EXTENDED_ERROR: u16 = 15;
 
@@ -118,6 +120,40 @@ impl Pupil {
                 let mut stream = self.connect(patience)?;
                 write_framed(&mut stream, packet)?;
                 read_framed(&mut stream)
+            }
+        }
+    }
+
+    /// Whether these bytes get no answer: names that are asked behind them down the same socket are
+    /// answered, in turn, and nothing else comes.
+    pub fn hears_nothing(&self, transport: Transport, packet: &[u8], behind: &[&str]) -> bool {
+        let questions = behind.iter().map(|name| {
+            let mut question = Question::new(name, "A").bytes();
+            question[..2].copy_from_slice(&BEHIND);
+            question
+        });
+        let is_behind = |answer: Vec<u8>| answer[..2] == BEHIND;
+        match transport {
+            Transport::Udp => {
+                let socket = UdpSocket::bind((self.source, 0)).unwrap();
+                socket.connect(self.server).unwrap();
+                socket.set_read_timeout(Some(PATIENCE)).unwrap();
+                socket.send(packet).unwrap();
+                questions.into_iter().all(|question| {
+                    socket.send(&question).unwrap();
+                    let mut answer = vec![0; 65535];
+                    let length = socket.recv(&mut answer).expect("what is asked behind it is answered");
+                    answer.truncate(length);
+                    is_behind(answer)
+                })
+            }
+            Transport::Tcp => {
+                let mut stream = self.connect(PATIENCE).unwrap();
+                write_framed(&mut stream, packet).unwrap();
+                questions.into_iter().all(|question| {
+                    write_framed(&mut stream, &question).unwrap();
+                    is_behind(read_framed(&mut stream).expect("what is asked behind it is answered"))
+                })
             }
         }
     }

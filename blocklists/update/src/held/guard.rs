@@ -62,20 +62,26 @@ pub(crate) struct Candidates<'l> {
     used: UsedHere,
     pub(crate) came: BTreeSet<Candidate>,
     pub(crate) went: BTreeSet<Candidate>,
+    /// Patterns that came: which used names they spell, no set can tell.
+    patterns: u64,
 }
 
 impl<'l> Candidates<'l> {
     /// None yet.
     pub(crate) fn new(lessons: &'l Lessons, used: UsedHere) -> Self {
-        Self { lessons, used, came: BTreeSet::new(), went: BTreeSet::new() }
+        Self { lessons, used, came: BTreeSet::new(), went: BTreeSet::new(), patterns: 0 }
     }
 
     /// Looks at an entry that was added or removed. A removed exception blocks as an added entry does.
     pub(crate) fn look_at(&mut self, source: &str, category: &CategoryId, rule: &Rule<'_>, is_added: bool) {
-        let Subject::Name(name, reach) = rule.subject else { return };
         if rule.cancels || !self.lessons.guards(category) {
             return;
         }
+        let Subject::Name(name, reach) = rule.subject else {
+            let is_pattern = matches!(rule.subject, Subject::Pattern(_));
+            self.patterns += u64::from(is_pattern && is_added != rule.exception);
+            return;
+        };
         let (blocks, days_min) = if is_added == rule.exception { (false, 1) } else { (true, DAYS_USED_MIN) };
         let days_used = self.used.days_used(name);
         if days_used < days_min {
@@ -105,6 +111,7 @@ impl Held {
     pub(crate) fn take_in(&mut self, candidates: &Candidates<'_>, after: &Index, now: Timestamp) {
         self.end(now, Ended::Withdrawn, |held| !is_listed(&held.covered, &held.category, after));
         self.not_held = 0;
+        self.patterns = candidates.patterns;
         for came in &candidates.came {
             let covered = came.covered();
             if self.held.iter().any(|held| held.covered == covered && held.category == came.category) {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic names the line that failed")]
 
+mod collided;
 mod corrected;
 mod fetched;
 mod proved;

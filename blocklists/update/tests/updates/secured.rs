@@ -104,6 +104,42 @@ fn everything_goes_through_the_proxy() {
     assert!(order.access.check().is_err());
 }
 
+#[test]
+fn a_proxy_is_asked_for_plain_http_by_the_whole_address_and_never_told_a_providers_password() {
+    let (school, proxy) = (School::new(), Provider::open());
+    proxy.lists("http://lists.school.test:8080/bets?v=1", "bet.example\n");
+    proxy.offers(
+        "http://moved.school.test/old",
+        Offer::Status("302 Found", "Location: http://lists.school.test:8080/bets?v=1\r\n".to_owned()),
+    );
+    let text = format!(
+        "[\"{}\"]\nuser = \"school\"\npassword = \"opensesame\"\n[\"127.0.0.1\"]\nbearer = \"tok\"\n",
+        proxy.host()
+    );
+    let mut order = Order { access: school.credentials(&text, 0o600), ..Order::new() };
+    order.access.proxy = Some(format!("http://{}", proxy.host()));
+    let from = |url: &str| [source("bets", "gambling", Location::Url(url.to_owned()))];
+    let there = from("http://moved.school.test/old");
+    assert_eq!(school.run(&order, &there).refused, []);
+    assert!(school.lists("bet.example"));
+    let asked = proxy.asked();
+    let paths: Vec<&str> = asked.iter().map(|request| request.path.as_str()).collect();
+    assert_eq!(paths, ["http://moved.school.test/old", "http://lists.school.test:8080/bets?v=1"]);
+    for request in &asked {
+        assert_eq!(request.headers["proxy-authorization"], "Basic c2Nob29sOm9wZW5zZXNhbWU=");
+        assert!(
+            request.headers["host"].ends_with("school.test") || request.headers["host"].ends_with(":8080")
+        );
+    }
+    assert_eq!(school.run(&order, &there).refused, [], "the edition is known");
+    assert!(proxy.asked()[1].headers.contains_key("if-none-match"));
+
+    // What is on this machine is none of the proxy's business.
+    let outcome = school.run(&order, &from("http://127.0.0.1:9/bets"));
+    assert!(outcome.refused[0].1.contains("over https only"), "{outcome:?}");
+    assert!(proxy.asked().is_empty());
+}
+
 /// A provider behind TLS, and the certificate of the authority that signed for it.
 fn behind_tls() -> (Provider, String) {
     let key = KeyPair::generate().unwrap();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use blocklists::category::{BUILT_IN, CATEGORIES_MAX, CategoryId};
+use blocklists::masked::masked;
 use blocklists::must_open::must_open;
 use blocklists::name::Name;
 use blocklists::parse::ut1;
@@ -41,7 +42,8 @@ pub(super) fn school(
     }
     let Resolved { policies, rules, numbers } = resolve::policies(document, &categories, &mut warnings)?;
     let essentials = essentials(document)?;
-    let corrections = corrections::corrections(document, &categories)?;
+    let (corrections, correction_reasons) =
+        corrections::corrections(document, &categories)?.into_iter().unzip();
     let approved = approved(document, base, read, &categories, &numbers, &mut warnings)?;
     let (networks, network_numbers) = identities::networks(document, &numbers)?;
     if networks.is_empty() {
@@ -60,6 +62,7 @@ pub(super) fn school(
         categories,
         approved,
         corrections,
+        correction_reasons,
         essentials,
         policies,
         rules,
@@ -215,8 +218,10 @@ pub(super) fn checked_url(document: &Document, url: &Text) -> Result<String, Doc
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     match rest {
         Some(rest) if !rest.is_empty() && !rest.starts_with('/') => Ok(text.clone()),
-        _ => Err(document
-            .error(url, format!("`{text}` is not an address such as https://lists.example/gambling.txt"))),
+        _ => Err(document.error(
+            url,
+            format!("`{}` is not an address such as https://lists.example/gambling.txt", masked(text)),
+        )),
     }
 }
 

@@ -8,12 +8,12 @@ use blocklists::source::Span;
 use super::{build, is_public_suffix};
 use crate::document::{CorrectionWord, Document, DocumentError};
 
-/// Reads all corrections. Nothing leaves a locked category, and nobody takes a whole public suffix
+/// Reads all corrections, with their reasons. Nothing leaves a locked category, and nobody takes a whole public suffix
 /// out of one: strangers register names there.
 pub(super) fn corrections(
     document: &Document,
     categories: &build::Categories,
-) -> Result<Vec<Correction>, DocumentError> {
+) -> Result<Vec<(Correction, Option<String>)>, DocumentError> {
     let mut seen = BTreeSet::new();
     let mut corrections = Vec::new();
     for written in &document.written.correction {
@@ -35,7 +35,8 @@ pub(super) fn corrections(
             let message = format!("{} is corrected twice in `{category}`", covered.name);
             return Err(document.error(&written.name, message));
         }
-        corrections.push(Correction { name: covered.name, exact: !covered.subtree, category, into });
+        let correction = Correction { name: covered.name, exact: !covered.subtree, category, into };
+        corrections.push((correction, written.reason.clone()));
     }
     Ok(corrections)
 }
