@@ -113,11 +113,14 @@ impl<'g> Emitter<'g> {
         same(one.here, two.here) && same(one.service, two.service) && same(one.below, two.below)
     }
 
-    /// Categories that are inherited and do not hold in one of the views.
+    /// Categories that are inherited and do not hold in one of the views. (That a block is answered in
+    /// another way opens nothing.)
     pub(super) fn cut(&self, views: Views, inherited: u32) -> Rc<[u16]> {
         let all = [views.here, views.service, views.below];
-        let holds = |category| all.iter().all(|&view| self.categories(view).binary_search(category).is_ok());
-        self.categories(inherited).iter().filter(|category| !holds(category)).copied().collect()
+        let holds =
+            |category: &u16| all.iter().all(|&view| self.categories(view).binary_search(category).is_ok());
+        let is_cut = |category: &&u16| !self.marker.is_answer(**category) && !holds(category);
+        self.categories(inherited).iter().filter(is_cut).copied().collect()
     }
 
     /// Whether a standing comes to one of these categories.

@@ -95,3 +95,19 @@ fn an_index_in_a_file_has_the_same_bytes_and_goes_when_nobody_keeps_it() {
     let nowhere = folder.path().join("nowhere");
     assert!(matches!(compile_into(&nowhere, ".new-", &inputs, 0), Err(CompileError::Disk(_))));
 }
+
+#[test]
+fn what_is_blocked_below_in_another_way_opens_nothing() {
+    let copies = tempfile::tempdir().unwrap();
+    std::fs::write(copies.path().join("zone"), "*.y CNAME .\ny CNAME rpz-passthru.\n").unwrap();
+    std::fs::write(copies.path().join("plain"), "_s._t.y\n").unwrap();
+    let inputs = [
+        input(copies.path(), "zone", "games", Format::Rpz),
+        input(copies.path(), "plain", "games", Format::Domains),
+    ];
+    let index = crate::index::Index::from_bytes(&compile(&inputs).unwrap().bytes).unwrap();
+    let find = |name: &str| index.find(crate::name::Name::parse(name).unwrap().as_ref(), 1);
+    assert!(!find("_s._t.y").here.is_empty());
+    assert!(find("y").here.is_empty() && !find("y").below.is_empty());
+    assert!(!find("y").opens_below);
+}

@@ -143,6 +143,12 @@ impl<'g> Marker<'g> {
         Some(group.unconfirmed.filter(|_| !group.core).unwrap_or(group.category))
     }
 
+    /// Whether a number says nothing but how a block is answered.
+    pub(super) fn is_answer(&self, number: u16) -> bool {
+        let mark = usize::from(number).checked_sub(self.first).and_then(|place| self.marks.get(place));
+        matches!(mark, Some(Mark::Action { .. }))
+    }
+
     fn number(&mut self, mark: Mark) -> Option<u16> {
         if let Some(&number) = self.numbers.get(&mark) {
             return Some(number);

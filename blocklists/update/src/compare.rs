@@ -3,7 +3,7 @@
 //! Millions of names differ in a few hundred from one day to the next. So each copy is first read
 //! into hashes alone (8 bytes an entry), the two sorted rows are merged, and only then are the copies
 //! read again to spell out the few entries that one of them has and the other has not. Where there are
-//! more than a million hashes, they are taken a range at a time, and the copies are read once for each:
+//! more than half a million hashes, they are taken a range at a time, and the copies are read once for each:
 //! what is held grows with what changed, not with the lists.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
@@ -15,8 +15,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64_with_seed};
 
 use crate::listed::Content;
 
-/// Most hashes of one copy that are held at once: 8 MB.
-const AT_ONCE: usize = 1 << 20;
+/// Most hashes of one copy that are held at once: 4 MB.
+const AT_ONCE: usize = 1 << 19;
 
 /// What two copies do not share, by hash.
 pub(crate) struct Difference {
