@@ -26,7 +26,7 @@ use crate::limits::{FAILURE_FIRST, FAILURE_MAX};
 use crate::reply::ede;
 use crate::tick::Tick;
 
-pub use entry::{Entry, Kept};
+pub use entry::{Entry, Finding, Kept, Passage};
 pub use saved::SavedError;
 
 /// A question as the cache knows it.
@@ -245,8 +245,8 @@ mod tests {
     }
 
     fn body(ttl: u32) -> Body {
-        let mut builder = Builder::default();
-        builder.push(Section::Answer, Err(b"\x01x\x00"), 1, ttl, &[192, 0, 2, 1]);
+        let mut builder = Builder::new(Name::root().as_ref());
+        builder.push(Section::Answer, (None, b"\x01x\x00"), 1, ttl, &[192, 0, 2, 1]);
         builder.finish(0, None)
     }
 
