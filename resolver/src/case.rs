@@ -41,6 +41,7 @@ struct Outcome {
 
 impl<'a> Case<'a> {
     /// Query -> client -> policy -> verdict.
+    #[inline]
     pub(crate) fn open(query: Query<'a>, peer: &Peer, live: &'a Live) -> Self {
         let snapshot = live.snapshot();
         let mut client = snapshot.client(&peer.asker());

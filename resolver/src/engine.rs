@@ -227,6 +227,7 @@ impl Engine {
     }
 
     /// Query -> client -> policy -> verdict. `Err` for a packet that earns an error or nothing.
+    #[inline]
     fn open<'a>(
         &self,
         packet: &'a [u8],

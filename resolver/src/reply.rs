@@ -149,17 +149,23 @@ impl<'a> Reply<'a> {
             return None;
         }
         let start = self.out.len();
+        let [type_high, type_low] = rtype.to_be_bytes();
+        let [ttl_1, ttl_2, ttl_3, ttl_4] = ttl.to_be_bytes();
+        let fixed = [type_high, type_low, 0, 1, ttl_1, ttl_2, ttl_3, ttl_4, 0, 0];
         match owner {
             Owner::At(at, _) if at <= POINTER_MAX => {
-                let pointer = 0xc000 | u16::try_from(at).unwrap_or(0);
-                self.out.extend_from_slice(&pointer.to_be_bytes());
+                // At once: every piece by itself costs as much as all of it.
+                let mut head = [0; 12];
+                let (pointer, rest) = head.split_at_mut(2);
+                pointer.copy_from_slice(&(0xc000 | u16::try_from(at).unwrap_or(0)).to_be_bytes());
+                rest.copy_from_slice(&fixed);
+                self.out.extend_from_slice(&head);
             }
-            Owner::At(_, octets) | Owner::Octets(octets) => self.out.extend_from_slice(octets),
+            Owner::At(_, octets) | Owner::Octets(octets) => {
+                self.out.extend_from_slice(octets);
+                self.out.extend_from_slice(&fixed);
+            }
         }
-        self.out.extend_from_slice(&rtype.to_be_bytes());
-        self.out.extend_from_slice(&1_u16.to_be_bytes());
-        self.out.extend_from_slice(&ttl.to_be_bytes());
-        self.out.extend_from_slice(&[0, 0]);
         let data = self.out.len();
         if !rdata(self.out) {
             self.out.truncate(start);
@@ -235,18 +241,20 @@ fn write_opt(out: &mut Vec<u8>, asked: &Asked<'_>, rcode: u16, errors: &[Ede<'_>
         if room < EDE {
             break;
         }
-        let at = out.len();
-        out.extend_from_slice(&OPTION_EDE.to_be_bytes());
-        out.extend_from_slice(&[0, 2]);
-        out.extend_from_slice(&error.code.to_be_bytes());
         let [reason, category] = error.text;
-        let blank = usize::from(!reason.is_empty() && !category.is_empty());
-        let words = reason.len() + blank + category.len();
-        if EDE + words <= room {
+        let blank = !reason.is_empty() && !category.is_empty();
+        let words = reason.len() + usize::from(blank) + category.len();
+        let told = EDE + words <= room;
+        let length = u16::try_from(2 + if told { words } else { 0 }).unwrap_or(2);
+        let [[kind_high, kind_low], [high, low], [code_high, code_low]] =
+            [OPTION_EDE, length, error.code].map(u16::to_be_bytes);
+        out.extend_from_slice(&[kind_high, kind_low, high, low, code_high, code_low]);
+        if told {
             out.extend_from_slice(reason.as_bytes());
-            out.extend_from_slice(&b" "[..blank]);
+            if blank {
+                out.push(b' ');
+            }
             out.extend_from_slice(category.as_bytes());
-            set_length(out, at + 2, words + 2);
         }
     }
     let options = out.len() - start;
