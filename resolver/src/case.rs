@@ -1,13 +1,13 @@
 //! One question with all that was found out about it, and its answer from what others said.
 
 use blocklists::name::{Name, NameRef};
-use policy::{BlockStyle, Client, Decision, Question, Snapshot, Target, Verdict};
+use policy::{BlockStyle, Client, Decision, Hop, Question, Snapshot, Target, Verdict};
 
 use crate::answer::{self, BlockPage};
-use crate::cache::{Asked, Entry, Kept, KeyRef};
+use crate::cache::{Asked, Entry, Kept, KeyRef, Passage};
 use crate::engine::Live;
 use crate::event::{Event, Path};
-use crate::inspect::{Judge, Part, Spot};
+use crate::inspect::{Judge, Part, Spot, passage};
 use crate::limits::{CHAIN_MAX, REWRITE_TTL_MAX, STALE_TTL};
 use crate::peer::{Peer, Transport};
 use crate::reply::{Ede, Flags, Owner, Reply, Section, ede};
@@ -41,6 +41,7 @@ struct Outcome {
 
 impl<'a> Case<'a> {
     /// Query -> client -> policy -> verdict.
+    #[inline]
     pub(crate) fn open(query: Query<'a>, peer: &Peer, live: &'a Live) -> Self {
         let snapshot = live.snapshot();
         let mut client = snapshot.client(&peer.asker());
@@ -151,11 +152,12 @@ impl<'a> Case<'a> {
             decision: &self.decision,
             asked: Question { name: self.query.name, rtype: self.query.rtype },
             https: snapshot.policy(self.client.policy).https_records,
+            free: false,
         };
         let question = Spot { name: self.query.name.wire(), at: Reply::QUESTION };
         let mut spot = question;
         if let Some(target) = self.target() {
-            judge.target(target)?;
+            self.passes(target, parts, judge)?;
             let owner = Owner::At(question.at, question.name);
             let ttl = self.decision.ttl_cap.min(REWRITE_TTL_MAX);
             let at = reply.record(Section::Answer, owner, rtype::CNAME, ttl, |out| {
@@ -179,15 +181,34 @@ impl<'a> Case<'a> {
                 Age::Stale => (0, self.decision.ttl_cap.min(STALE_TTL)),
             };
             let part = Part { body, age, ttl_max, last: number + 1 == parts.len() };
+            outcome.flags.rcode = body.rcode();
+            let found = entry.content.get(self.live.number(), || passage(snapshot, self.query.rtype, body));
+            if found == Passage::Whole && part.last && spot.at == question.at {
+                part.copy(reply);
+                continue;
+            }
+            let judge = Judge { free: found != Passage::Judged, ..judge };
             let written = judge.write(part, spot, reply)?;
             if written.emptied {
                 answer::emptied(reply, self.query.name, self.decision.ttl_cap);
             }
             spot = written.last;
-            outcome.flags.rcode = body.rcode();
             outcome.stripped |= written.stripped;
         }
         Ok(Some(outcome))
+    }
+
+    /// Judges the name that is resolved in the place of the one asked for. The first part is the answer
+    /// for just that name, and remembers what was found.
+    fn passes(&self, target: NameRef<'_>, parts: &[&Entry], judge: Judge<'_>) -> Result<(), Decision> {
+        let found = || match judge.snapshot.passes_for_all(Hop::Target(target), self.query.rtype) {
+            true => Passage::Free,
+            false => Passage::Judged,
+        };
+        match parts.first().map(|entry| entry.name.get(self.live.number(), found)) {
+            Some(Passage::Free | Passage::Whole) => Ok(()),
+            Some(Passage::Judged) | None => judge.target(target),
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 //! and never waits: errors, blocks, refusals, rewrites and whatever the cache has. What it cannot
 //! do it leaves to [`Engine::answer`] (`engine/waiting.rs`), which may ask an upstream or the school's own
 //! zones. What answers are made from, and how that is swapped, is in `engine/live.rs`. Policy
-//! is decided before the cache is looked at, and every answer that came from outside is inspected
-//! again each time it is given (step 15), so a change of policy is live on the next query.
+//! is decided before the cache is looked at, and every answer that came from outside is inspected under
+//! the live snapshot when it is given (step 15), so a change of policy is live on the next query.
 
 mod live;
 mod waiting;
@@ -89,6 +89,7 @@ impl Engine {
             snapshot,
             upstreams,
             local: Arc::new(local),
+            number: 1,
             generation: 0,
         };
         Arc::new(Self {
@@ -226,6 +227,7 @@ impl Engine {
     }
 
     /// Query -> client -> policy -> verdict. `Err` for a packet that earns an error or nothing.
+    #[inline]
     fn open<'a>(
         &self,
         packet: &'a [u8],

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cache::KeyRef;
-use crate::fixtures::{Ask, Script, ask, engine, no_zones, response, twice};
+use crate::fixtures::{Ask, Script, ask, engine, no_zones, response, snapshot_with, twice};
 use crate::limits::{CLIENT_DEADLINE, STALE_AFTER};
 use crate::peer::Transport;
 use crate::upstream::{UpError, Upstream};
@@ -177,6 +177,35 @@ async fn policy_and_upstreams_are_swapped_whole() {
     assert_eq!(pupils, 3, "counts outlive the snapshot: {queries:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_known_of_a_cached_answer_is_forgotten_when_the_policy_changes() {
+    let script = Script::open();
+    let lines = ["a.example. 60 CNAME cdn.fine.example.", "cdn.fine.example. 60 A 192.0.2.1"];
+    script.says("a.example", A, &lines);
+    let engine = engine(&script);
+    let (before, tighter) = (engine.snapshot(), snapshot_with("gambling", "fine.example\n"));
+    for _ in 0..2 {
+        let open = twice(&engine, &ask("a.example", A)).await;
+        assert_eq!(open.data(), ["CNAME cdn.fine.example.", "A 192.0.2.1"]);
+        engine.publish(&tighter);
+        let blocked = twice(&engine, &ask("a.example", A)).await;
+        assert_eq!((blocked.data().len(), blocked.ede), (0, vec!["15 target gambling".to_owned()]));
+        engine.publish(&before);
+    }
+    assert_eq!(script.asked(), 1, "all of it from the cache");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_safe_variant_that_becomes_locked_is_given_no_more() {
+    let script = Script::open();
+    script.says("strict.bing.com", A, &["strict.bing.com. 60 A 192.0.2.1"]);
+    let engine = engine(&script);
+    let safe = ask("www.bing.com", A);
+    assert_eq!(twice(&engine, &safe).await.data(), ["CNAME strict.bing.com.", "A 192.0.2.1"]);
+    engine.publish(&snapshot_with("locked", "strict.bing.com\n"));
+    assert_eq!(twice(&engine, &safe).await.ede, ["16 locked"]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
@@ -215,9 +244,10 @@ fn shared_engine(script: &Arc<Script>) -> Arc<Engine> {
 
 /// An answer that was kept some seconds ago.
 fn kept(engine: &Engine, name: &str, ttl: u32, seconds_ago: u64) {
-    let mut builder = crate::body::Builder::default();
+    let name = Name::parse(name).unwrap();
+    let mut builder = crate::body::Builder::new(name.as_ref());
     let place = crate::body::Place::Hop { hop: 0, skip: 0 };
-    builder.push(crate::reply::Section::Answer, Ok(place), A, ttl, &[192, 0, 2, 9]);
+    builder.push(crate::reply::Section::Answer, (Some(place), &[]), A, ttl, &[192, 0, 2, 9]);
     let asked = crate::cache::Asked {
         rtype: A,
         dnssec_ok: false,
@@ -225,7 +255,6 @@ fn kept(engine: &Engine, name: &str, ttl: u32, seconds_ago: u64) {
         group: 0,
         generation: engine.live().generation(),
     };
-    let name = Name::parse(name).unwrap();
     let key = KeyRef { name: name.as_ref(), asked }.to_owned();
     let stored = Tick::now().earlier(seconds_ago).unwrap();
     engine.cache.keep(key, builder.finish(0, None), stored);

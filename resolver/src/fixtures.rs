@@ -105,9 +105,15 @@ pub(crate) const PUPIL: &str = "127.20.0.1";
 
 /// The school that all tests ask.
 pub(crate) fn snapshot() -> Arc<Snapshot> {
+    snapshot_with("", "")
+}
+
+/// The same, with more names on one of the lists.
+pub(crate) fn snapshot_with(list: &str, names: &str) -> Arc<Snapshot> {
     let folder = tempfile::tempdir().unwrap();
     for (file, text) in LISTS {
-        std::fs::write(folder.path().join(file), text).unwrap();
+        let more = if file == list { names } else { "" };
+        std::fs::write(folder.path().join(file), format!("{text}{more}")).unwrap();
     }
     let document = Document::parse(POLICY).unwrap();
     let (school, _) = School::new(&document, Path::new("."), &mut |_| Err("not read".to_owned())).unwrap();

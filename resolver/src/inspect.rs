@@ -1,8 +1,9 @@
-//! Step 15: what an answer points at is put to the policy each time the answer is given.
+//! Step 15: what an answer points at is put to the policy that is live when the answer is given.
 //!
-//! Fresh and cached answers take the same way through here: the body is written record by record
-//! into the reply, and every CNAME and DNAME target, every target of SVCB and HTTPS records and every
-//! address in records and hints is judged as it passes. A private address of a public name is left
+//! Fresh and cached answers take the same way through here. What nobody minds under the live snapshot
+//! ([`passage`], found out once for each answer and snapshot) is copied whole. Everything else
+//! is written record by record into the reply, and every CNAME and DNAME target, every target of SVCB and
+//! HTTPS records and every address in records and hints is judged as it passes. A private address of a public name is left
 //! out, ECH is stripped where the policy says so, and the first blocked hop ends it: the caller then
 //! writes the block answer over the reply.
 
@@ -12,6 +13,7 @@ use blocklists::name::NameRef;
 use policy::{Client, Decision, Hop, HttpsRecords, Inspection, Question, Snapshot};
 
 use crate::body::{Body, Place, Record};
+use crate::cache::Passage;
 use crate::limits::CHAIN_MAX;
 use crate::reply::{Owner, Reply, Section};
 use crate::svcb::Service;
@@ -30,6 +32,36 @@ pub struct Judge<'a> {
     pub asked: Question<'a>,
     /// What this client's policy does with SVCB and HTTPS records.
     pub https: HttpsRecords,
+    /// Whether it is known that nobody minds what the body points at.
+    pub free: bool,
+}
+
+/// How a body, an answer to a question of this type, passes for everybody under this snapshot.
+#[must_use]
+pub fn passage(snapshot: &Snapshot, rtype: u16, body: &Body) -> Passage {
+    let address = |address: IpAddr| snapshot.passes_for_all(Hop::Address(address), rtype);
+    let target = |name: NameRef<'_>| snapshot.passes_for_all(Hop::Target(name), rtype);
+    let mut found = Passage::Whole;
+    for record in body.records() {
+        let rdata = body.rdata(record);
+        let free = match record.rtype {
+            rtype::CNAME | rtype::DNAME => NameRef::from_lower_wire(rdata).is_ok_and(target),
+            rtype::A => <[u8; 4]>::try_from(rdata).is_ok_and(|octets| address(octets.into())),
+            rtype::AAAA => <[u8; 16]>::try_from(rdata).is_ok_and(|octets| address(octets.into())),
+            rtype::SVCB | rtype::HTTPS => {
+                // Policies differ in what they do with these.
+                found = Passage::Free;
+                Service::read(rdata).is_some_and(|service| {
+                    (service.target().is_root() || target(service.target())) && service.hints().all(address)
+                })
+            }
+            _ => true,
+        };
+        if !free {
+            return Passage::Judged;
+        }
+    }
+    found
 }
 
 /// A name that already stands in the reply.
@@ -65,6 +97,22 @@ pub struct Part<'a> {
     pub ttl_max: u32,
     /// Whether no other part follows, so that its authority section is the reply's.
     pub last: bool,
+}
+
+impl Part<'_> {
+    /// Writes all of it, as the answer to the very question.
+    pub fn copy(&self, reply: &mut Reply<'_>) {
+        let Some(copy) = reply.records(self.body.whole(), self.body.counts()) else { return };
+        for (at, ttl) in self.body.ttls() {
+            if let Some(place) = copy.get_mut(at..at.saturating_add(4)) {
+                place.copy_from_slice(&self.ttl(ttl).to_be_bytes());
+            }
+        }
+    }
+
+    fn ttl(&self, stored: u32) -> u32 {
+        stored.saturating_sub(self.age).min(self.ttl_max)
+    }
 }
 
 struct Writing<'a, 'j> {
@@ -122,6 +170,9 @@ impl Judge<'_> {
     /// # Errors
     /// The decision that blocks the whole answer.
     pub fn target(&self, name: NameRef<'_>) -> Result<(), Decision> {
+        if self.free {
+            return Ok(());
+        }
         match self.snapshot.inspect(self.client, self.decision, &self.asked, Hop::Target(name)) {
             Inspection::Block(decision) => Err(decision),
             Inspection::Pass | Inspection::Strip => Ok(()),
@@ -130,6 +181,9 @@ impl Judge<'_> {
 
     /// Whether an address may stay.
     fn address(&self, address: IpAddr) -> Result<bool, Decision> {
+        if self.free {
+            return Ok(true);
+        }
         match self.snapshot.inspect(self.client, self.decision, &self.asked, Hop::Address(address)) {
             Inspection::Block(decision) => Err(decision),
             Inspection::Pass => Ok(true),
@@ -152,7 +206,7 @@ impl<'a> Writing<'a, '_> {
             }
             Place::Data(start, end) => Owner::Octets(self.part.body.octets((start, end))),
         };
-        let ttl = record.ttl.saturating_sub(self.part.age).min(self.part.ttl_max);
+        let ttl = self.part.ttl(record.ttl);
         let service = if is_service(record.rtype) { Service::read(rdata) } else { None };
         let placed = match service {
             Some(service) => self.service(&service, record, owner, ttl, reply)?,
@@ -245,3 +299,7 @@ impl<'a> Writing<'a, '_> {
 fn is_service(rtype: u16) -> bool {
     matches!(rtype, rtype::SVCB | rtype::HTTPS)
 }
+
+#[cfg(test)]
+#[path = "inspect_tests.rs"]
+mod tests;

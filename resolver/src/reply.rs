@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::body::POINTER_MAX;
 use crate::limits::UDP_SIZE;
 use crate::wire::{Asked, HEADER};
 
@@ -14,8 +15,6 @@ const OPT: usize = 11;
 /// Octets of an Extended DNS Error option without its text (RFC 8914 section 2).
 const EDE: usize = 6;
 const OPTION_EDE: u16 = 15;
-/// A name further back than this cannot be pointed to (RFC 1035 section 4.1.4).
-const POINTER_MAX: usize = 0x3fff;
 
 /// Extended DNS Error codes (RFC 8914) that we send.
 pub mod ede {
@@ -98,7 +97,7 @@ pub struct Reply<'a> {
     out: &'a mut Vec<u8>,
     asked: Asked<'a>,
     question_end: usize,
-    records: [u16; 2],
+    counts: [u16; 2],
     truncated: bool,
 }
 
@@ -113,13 +112,13 @@ impl<'a> Reply<'a> {
         out.extend_from_slice(asked.header);
         out.extend_from_slice(asked.question);
         let question_end = out.len();
-        Self { out, asked, question_end, records: [0; 2], truncated: false }
+        Self { out, asked, question_end, counts: [0; 2], truncated: false }
     }
 
     /// Takes all records back out, for an answer that turned out to be another one.
     pub fn restart(&mut self) {
         self.out.truncate(self.question_end);
-        self.records = [0; 2];
+        self.counts = [0; 2];
         self.truncated = false;
     }
 
@@ -132,7 +131,7 @@ impl<'a> Reply<'a> {
     /// How many records the answer section has.
     #[must_use]
     pub fn answers(&self) -> u16 {
-        self.records[0]
+        self.counts[0]
     }
 
     /// Writes one record of class IN; `rdata` fills in its data and says whether to keep it.
@@ -150,17 +149,23 @@ impl<'a> Reply<'a> {
             return None;
         }
         let start = self.out.len();
+        let [type_high, type_low] = rtype.to_be_bytes();
+        let [ttl_1, ttl_2, ttl_3, ttl_4] = ttl.to_be_bytes();
+        let fixed = [type_high, type_low, 0, 1, ttl_1, ttl_2, ttl_3, ttl_4, 0, 0];
         match owner {
             Owner::At(at, _) if at <= POINTER_MAX => {
-                let pointer = 0xc000 | u16::try_from(at).unwrap_or(0);
-                self.out.extend_from_slice(&pointer.to_be_bytes());
+                // At once: every piece by itself costs as much as all of it.
+                let mut head = [0; 12];
+                let (pointer, rest) = head.split_at_mut(2);
+                pointer.copy_from_slice(&(0xc000 | u16::try_from(at).unwrap_or(0)).to_be_bytes());
+                rest.copy_from_slice(&fixed);
+                self.out.extend_from_slice(&head);
             }
-            Owner::At(_, octets) | Owner::Octets(octets) => self.out.extend_from_slice(octets),
+            Owner::At(_, octets) | Owner::Octets(octets) => {
+                self.out.extend_from_slice(octets);
+                self.out.extend_from_slice(&fixed);
+            }
         }
-        self.out.extend_from_slice(&rtype.to_be_bytes());
-        self.out.extend_from_slice(&1_u16.to_be_bytes());
-        self.out.extend_from_slice(&ttl.to_be_bytes());
-        self.out.extend_from_slice(&[0, 0]);
         let data = self.out.len();
         if !rdata(self.out) {
             self.out.truncate(start);
@@ -176,20 +181,36 @@ impl<'a> Reply<'a> {
         };
         at.copy_from_slice(&length.to_be_bytes());
         let slot = usize::from(section == Section::Authority);
-        self.records[slot] = self.records[slot].saturating_add(1);
+        self.counts[slot] = self.counts[slot].saturating_add(1);
         Some(data)
+    }
+
+    /// Writes records that were put together before, so many of them in each section. Returns them as they
+    /// stand in the reply, `None` when they have no room.
+    pub fn records(&mut self, records: &[u8], counts: [u16; 2]) -> Option<&mut [u8]> {
+        let opt = if self.asked.edns { OPT } else { 0 };
+        let start = self.out.len();
+        if self.truncated || start + records.len() + opt > self.asked.limit {
+            self.truncate();
+            return None;
+        }
+        self.out.extend_from_slice(records);
+        for (count, more) in self.counts.iter_mut().zip(counts) {
+            *count = count.saturating_add(more);
+        }
+        self.out.get_mut(start..)
     }
 
     /// Writes OPT with the errors that fit, then the header. The reply stands in the buffer.
     pub fn finish(self, flags: Flags, errors: &[Ede<'_>]) {
-        let Self { out, asked, question_end, mut records, truncated } = self;
+        let Self { out, asked, question_end, mut counts, truncated } = self;
         if asked.edns {
             write_opt(out, &asked, flags.rcode, errors);
         }
         if truncated {
-            records = [0; 2];
+            counts = [0; 2];
         }
-        let [answers, authority] = records.map(u16::to_be_bytes);
+        let [answers, authority] = counts.map(u16::to_be_bytes);
         let question = u8::from(question_end > HEADER);
         let opt = u8::from(asked.edns);
         // Opcode and RD as they came; QR.
@@ -199,11 +220,11 @@ impl<'a> Reply<'a> {
             | if truncated { 0x02 } else { 0 };
         // RA always; CD as it came; AD never: nothing here validates.
         let second = 0x80 | (asked.header[3] & 0x10) | u8::try_from(flags.rcode & 0xf).unwrap_or(0);
-        let counts = [0, question, answers[0], answers[1], authority[0], authority[1], 0, opt];
+        let numbers = [0, question, answers[0], answers[1], authority[0], authority[1], 0, opt];
         if let Some((header, _)) = out.split_first_chunk_mut::<HEADER>() {
             header[2] = first;
             header[3] = second;
-            header[4..].copy_from_slice(&counts);
+            header[4..].copy_from_slice(&numbers);
         }
     }
 }
@@ -220,18 +241,20 @@ fn write_opt(out: &mut Vec<u8>, asked: &Asked<'_>, rcode: u16, errors: &[Ede<'_>
         if room < EDE {
             break;
         }
-        let at = out.len();
-        out.extend_from_slice(&OPTION_EDE.to_be_bytes());
-        out.extend_from_slice(&[0, 2]);
-        out.extend_from_slice(&error.code.to_be_bytes());
         let [reason, category] = error.text;
-        let blank = usize::from(!reason.is_empty() && !category.is_empty());
-        let words = reason.len() + blank + category.len();
-        if EDE + words <= room {
+        let blank = !reason.is_empty() && !category.is_empty();
+        let words = reason.len() + usize::from(blank) + category.len();
+        let told = EDE + words <= room;
+        let length = u16::try_from(2 + if told { words } else { 0 }).unwrap_or(2);
+        let [[kind_high, kind_low], [high, low], [code_high, code_low]] =
+            [OPTION_EDE, length, error.code].map(u16::to_be_bytes);
+        out.extend_from_slice(&[kind_high, kind_low, high, low, code_high, code_low]);
+        if told {
             out.extend_from_slice(reason.as_bytes());
-            out.extend_from_slice(&b" "[..blank]);
+            if blank {
+                out.push(b' ');
+            }
             out.extend_from_slice(category.as_bytes());
-            set_length(out, at + 2, words + 2);
         }
     }
     let options = out.len() - start;

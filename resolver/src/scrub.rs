@@ -66,7 +66,7 @@ pub fn scrub(message: &[u8], wanted: Wanted<'_>) -> Result<Body, ScrubError> {
         other => return Err(ScrubError::Failed(u16::from(other))),
     };
     let answers = flatten(&message.answers)?;
-    let mut picked = Picked { chain: vec![wanted.name.wire().to_vec()], builder: Builder::default() };
+    let mut picked = Picked { chain: vec![wanted.name.wire().to_vec()], builder: Builder::new(wanted.name) };
     let kept = picked.answers(&answers, wanted)?;
     let negative_ttl = if kept == 0 || wanted.dnssec_ok {
         let authority = flatten(&message.authorities)?;
@@ -186,8 +186,7 @@ impl Picked {
             let hop = u8::try_from(hop).ok()?;
             (*name == flat.owner || is_below(name, &flat.owner)).then_some(Place::Hop { hop, skip })
         });
-        let owner = place.ok_or(flat.owner.as_slice());
-        self.builder.push(section, owner, flat.rtype, ttl, &flat.rdata);
+        self.builder.push(section, (place, &flat.owner), flat.rtype, ttl, &flat.rdata);
     }
 }
 

@@ -128,6 +128,7 @@ struct Opt {
 
 /// Reads one packet.
 #[must_use]
+#[inline]
 pub fn parse<'a>(packet: &'a [u8], transport: Transport, buffer: &'a mut NameBuffer) -> Parsed<'a> {
     let Some((header, rest)) = packet.split_first_chunk::<HEADER>() else {
         return Parsed::Drop;

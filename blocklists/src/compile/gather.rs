@@ -240,7 +240,7 @@ impl Gathered {
     ) {
         for said in std::mem::take(&mut parsed.patterns) {
             let Some(types) = self.types_of(parsed, said.voice, actions) else {
-                count_unknown(&mut parsed.report, 1);
+                parsed.report.ignore_types(1, RTYPES_MAX);
                 continue;
             };
             let group = self.group(source, parsed, (said.voice.category, 0), groups);

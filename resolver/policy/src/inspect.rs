@@ -39,6 +39,28 @@ impl Snapshot {
         }
     }
 
+    /// No list has it, no rule speaks of it, and no address points inside: then no step of a judgement
+    /// finds anything, under whatever policy.
+    pub(crate) fn hop_passes_for_all(&self, hop: Hop<'_>, rtype: u16) -> bool {
+        match hop {
+            Hop::Address(address) => {
+                !points_inside(address) && self.listings(address).iter().all(|said| !said.is_something())
+            }
+            Hop::Target(name) => {
+                let probe = self.probe(name);
+                let listed = |stream| !self.index.find_probed(name, rtype, stream, &probe).here.is_empty();
+                !listed(false) && !(self.has_tcp_only && listed(true)) && !self.names.is_ruled(name, &probe)
+            }
+        }
+    }
+
+    /// What lists say of an address, and of the IPv4 address that one of a translation prefix carries.
+    fn listings(&self, address: IpAddr) -> [Listing; 2] {
+        let address = unmapped(address);
+        [Some(address), carried(address)]
+            .map(|address| address.map_or(Listing::NOTHING, |address| self.index.answer_listing(address)))
+    }
+
     /// Whether a private address under this name would be a way into the school's own network.
     fn is_public(&self, client: &Client, first: &Decision, asked: &Question<'_>) -> bool {
         if matches!(first.verdict, Verdict::Local | Verdict::Loopback) {
@@ -65,7 +87,7 @@ impl Snapshot {
         Inspection::Block(self.case_of(client, asked.name, asked.rtype).block(reason, false, |_| false))
     }
 
-    /// Judges an address, and the IPv4 address that one of a translation prefix carries.
+    /// Judges an address by what lists say of it.
     fn judge_address(
         &self,
         client: &Client,
@@ -73,10 +95,7 @@ impl Snapshot {
         asked: &Question<'_>,
         address: IpAddr,
     ) -> Inspection {
-        let address = unmapped(address);
-        let listings = [Some(address), carried(address)]
-            .map(|address| address.map_or(Listing::NOTHING, |address| self.index.answer_listing(address)));
-        for listing in listings.into_iter().filter(|listing| listing.is_something()) {
+        for listing in self.listings(address).into_iter().filter(|listing| listing.is_something()) {
             let case = self.case_of(client, asked.name, asked.rtype);
             // Addresses of our own records, and of an engine's safe variant, are ours.
             let ours = matches!(first.verdict, Verdict::Rewrite(_) | Verdict::Local | Verdict::Loopback);

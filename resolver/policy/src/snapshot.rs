@@ -141,6 +141,13 @@ impl Snapshot {
         self.inspect_hop(client, first, asked, hop)
     }
 
+    /// Whether nobody minds this in the answer to a question of this type: [`inspect`](Self::inspect) lets
+    /// it pass whoever asks, and whatever was asked. `false` says nothing.
+    #[must_use]
+    pub fn passes_for_all(&self, hop: Hop<'_>, rtype: u16) -> bool {
+        self.hop_passes_for_all(hop, rtype)
+    }
+
     /// The index that it decides by.
     #[must_use]
     pub fn index(&self) -> &Arc<Index> {

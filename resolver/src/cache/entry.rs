@@ -1,7 +1,7 @@
 //! What is kept of one question: an answer, or the failure to get one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use blocklists::name::Name;
@@ -20,8 +20,50 @@ pub struct Entry {
     pub stored: Tick,
     /// What it was.
     pub kept: Kept,
+    /// What is known of everything that the answer leads to.
+    pub content: Finding,
+    /// What is known of the name itself, for answers that lead to it.
+    pub name: Finding,
     /// Somebody has asked for it to be renewed already.
     renewing: AtomicBool,
+}
+
+/// How something in an answer passes step 15, for everybody alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// It depends on who asks: judged each time.
+    Judged,
+    /// Nobody minds it.
+    Free,
+    /// And nothing in it is ever left out or written otherwise.
+    Whole,
+}
+
+/// What was found out under one snapshot, and is as good as forgotten under every other.
+#[derive(Debug, Default)]
+pub struct Finding(AtomicU64);
+
+impl Finding {
+    /// What is known under the snapshot with this number (from 1 on), or else is found out now.
+    pub fn get(&self, snapshot: u64, find: impl FnOnce() -> Passage) -> Passage {
+        let known = self.0.load(Relaxed);
+        if known >> 2 == snapshot {
+            return match known & 3 {
+                2 => Passage::Whole,
+                1 => Passage::Free,
+                _ => Passage::Judged,
+            };
+        }
+        let found = find();
+        let bits = match found {
+            Passage::Judged => 0,
+            Passage::Free => 1,
+            Passage::Whole => 2,
+        };
+        // A thread that still answers by the snapshot before may undo this; then it is found out again.
+        self.0.store(snapshot << 2 | bits, Relaxed);
+        found
+    }
 }
 
 /// What came of asking.
@@ -49,7 +91,8 @@ impl Entry {
 
     /// What was kept at a time.
     pub(super) fn new(kept: Kept, stored: Tick) -> Self {
-        Self { stored, kept, renewing: AtomicBool::new(false) }
+        let (content, name) = Default::default();
+        Self { stored, kept, content, name, renewing: AtomicBool::new(false) }
     }
 
     /// A failure that is told but not kept.

@@ -18,7 +18,7 @@ use crate::tick::Tick;
 /// What the bytes begin with: the format, and its version.
 const MAGIC: &[u8; 16] = b"schoolgate cache";
 /// Changes with the form of what is saved.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Octets of the checksum that follows.
 const CHECKSUM: usize = 32;
 
@@ -142,9 +142,9 @@ mod tests {
     fn filled(now: Tick) -> Cache {
         let cache = Cache::new(1 << 20, DAY);
         for number in 0..100_u8 {
-            let mut builder = Builder::default();
-            builder.push(Section::Answer, Err(b"\x01x\x00"), 1, 600, &[192, 0, 2, number]);
             let name = Name::parse(&format!("n{number}.example")).unwrap();
+            let mut builder = Builder::new(name.as_ref());
+            builder.push(Section::Answer, (None, b"\x01x\x00"), 1, 600, &[192, 0, 2, number]);
             cache.keep(Key { name, asked: ASKED }, builder.finish(0, None), now);
         }
         cache

@@ -19,6 +19,8 @@ pub struct Live {
     pub(super) tallies: Arc<Tallies>,
     pub(super) upstreams: Upstreams,
     pub(super) local: Arc<LocalZones>,
+    /// Counts snapshots, from 1 on: what was found out under one of them holds under no other.
+    pub(super) number: u64,
     /// Counts configurations of upstreams, so that answers of earlier ones are not found again.
     pub(super) generation: u32,
 }
@@ -28,6 +30,11 @@ impl Live {
     #[must_use]
     pub fn snapshot(&self) -> &Arc<Snapshot> {
         &self.snapshot
+    }
+
+    /// Number of the snapshot.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
     }
 
     /// How often the upstreams have been replaced.
@@ -75,6 +82,7 @@ impl Engine {
         self.live.rcu(|live| Live {
             snapshot: Arc::clone(snapshot),
             tallies: self.tallies(snapshot),
+            number: live.number + 1,
             ..Live::clone(live)
         });
         self.sightings.judge_again(snapshot);
@@ -89,6 +97,7 @@ impl Engine {
             tallies: self.tallies(snapshot),
             upstreams: upstreams.clone(),
             local: Arc::clone(&local),
+            number: live.number + 1,
             generation: live.generation.wrapping_add(1),
         });
         self.sightings.judge_again(snapshot);

@@ -64,12 +64,13 @@ impl Engine {
             let decision = timeout(CLIENT_DEADLINE, self.wait_for_zones(case, out)).await;
             return (decision.unwrap_or_else(|_| case.fail(ede::NETWORK_ERROR, out)), Path::Local);
         }
-        let old = match self.cache.find(case.key(), Tick::now()) {
-            Look::Old(old) => Some(old),
+        let found = self.cache.find(case.key(), Tick::now());
+        let old = match &found {
+            Look::Old(old) => Some(Arc::clone(old)),
             _ => None,
         };
         let patience = if old.is_some() { STALE_AFTER } else { CLIENT_DEADLINE };
-        let fetched = timeout(patience, self.fetch(case.key(), case.live)).await;
+        let fetched = timeout(patience, self.ask_unless(found, case.key(), case.live)).await;
         let now = Tick::now();
         let page = self.settings.block_page;
         let decision = match (fetched.as_deref(), old) {
@@ -100,7 +101,12 @@ impl Engine {
 
     /// The cache's answer or failure, or the upstream's.
     async fn fetch(&self, key: KeyRef<'_>, live: &Live) -> Arc<Entry> {
-        if let Look::Fresh(entry) | Look::Failing(entry, _) = self.cache.find(key, Tick::now()) {
+        self.ask_unless(self.cache.find(key, Tick::now()), key, live).await
+    }
+
+    /// What the cache was found to have, or else the upstream's answer or failure.
+    async fn ask_unless(&self, found: Look, key: KeyRef<'_>, live: &Live) -> Arc<Entry> {
+        if let Look::Fresh(entry) | Look::Failing(entry, _) = found {
             self.recording().looked(CacheLook::Hit);
             return entry;
         }

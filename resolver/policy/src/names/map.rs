@@ -116,6 +116,22 @@ impl NameMap {
         policy: u16,
         mut sink: impl FnMut(Fact),
     ) -> Option<Known> {
+        self.walk(name, probe, |scope, fact| {
+            if scope.includes(policy) {
+                sink(fact);
+            }
+        })
+    }
+
+    /// Whether some policy, whichever, has a rule for this name.
+    pub(crate) fn is_ruled(&self, name: NameRef<'_>, probe: &Probe) -> bool {
+        let mut ruled = false;
+        self.walk(name, probe, |_, fact| ruled |= matches!(fact, Fact::Rule { .. }));
+        ruled
+    }
+
+    #[inline]
+    fn walk(&self, name: NameRef<'_>, probe: &Probe, mut sink: impl FnMut(Scope, Fact)) -> Option<Known> {
         let wire = name.wire();
         let mut known = None;
         for (start, hash) in probe.suffixes(name) {
@@ -127,9 +143,7 @@ impl NameMap {
                 || (wire.get(1) == Some(&b'_')
                     && suffix.len() >= name.without_underscore_labels().wire().len());
             for (scope, fact) in self.slice(subtree, if alone { below } else { exact }) {
-                if scope.includes(policy) {
-                    sink(*fact);
-                }
+                sink(*scope, *fact);
             }
             known = (start == 0).then_some(Known { below, end });
         }

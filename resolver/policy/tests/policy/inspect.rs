@@ -34,7 +34,9 @@ fn through(snapshot: &Snapshot, asked: &str, hop: Hop<'_>) -> String {
     let client = client(snapshot, "10.1.1.1");
     let first = decide(snapshot, "10.1.1.1", asked);
     let asked = name(asked);
-    match snapshot.inspect(&client, &first, &Question { name: asked.as_ref(), rtype: 1 }, hop) {
+    let found = snapshot.inspect(&client, &first, &Question { name: asked.as_ref(), rtype: 1 }, hop);
+    assert!(!snapshot.passes_for_all(hop, 1) || found == Inspection::Pass, "{asked} {hop:?}");
+    match found {
         Inspection::Pass => "pass".to_owned(),
         Inspection::Strip => "strip".to_owned(),
         Inspection::Block(decision) => told(snapshot, &decision),
@@ -113,6 +115,24 @@ fn private_addresses_of_public_names_are_taken_out() {
     ] {
         let address: IpAddr = address.parse().unwrap();
         assert_eq!(through(&snapshot, asked, Hop::Address(address)), expected, "{asked} {address}");
+    }
+}
+
+#[test]
+fn what_nobody_speaks_of_passes_for_all() {
+    let snapshot = stage();
+    for (target, passes) in [
+        ("other.example", true),
+        ("must.example", true),
+        ("ads.example", false),
+        ("x.hosted.example", false),
+        ("closed.example", false),
+        ("x.opened.example", false),
+    ] {
+        assert_eq!(snapshot.passes_for_all(Hop::Target(name(target).as_ref()), 1), passes, "{target}");
+    }
+    for (address, passes) in [("192.0.2.1", true), ("10.0.0.1", false), ("64:ff9b::10.0.0.1", false)] {
+        assert_eq!(snapshot.passes_for_all(Hop::Address(address.parse().unwrap()), 1), passes, "{address}");
     }
 }
 

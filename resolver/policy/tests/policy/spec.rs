@@ -82,7 +82,10 @@ fn no_answer_leads_to_a_locked_name(snapshot: &Snapshot, source: &str, decided: 
     for (asked, first) in decided.iter().filter(|(_, first)| !matches!(first.verdict, Verdict::Block(_))) {
         for (target, direct) in decided {
             let question = Question { name: asked.as_ref(), rtype: 1 };
-            let hop = snapshot.inspect(&client, first, &question, Hop::Target(target.as_ref()));
+            let hop = Hop::Target(target.as_ref());
+            let for_all = snapshot.passes_for_all(hop, 1);
+            let hop = snapshot.inspect(&client, first, &question, hop);
+            assert!(!for_all || hop == Inspection::Pass, "{asked} -> {target}: {hop:?}");
             if !matches!(hop, Inspection::Pass) {
                 continue;
             }
@@ -94,6 +97,22 @@ fn no_answer_leads_to_a_locked_name(snapshot: &Snapshot, source: &str, decided: 
                 may || direct.reason.id != ReasonId::Sealed,
                 "{asked} leads to {target}, which is sealed"
             );
+        }
+    }
+}
+
+/// Nobody has ever to look again at what an answer points at, if it passes for all.
+fn what_passes_for_all_is_closed_to_nobody(snapshot: &Snapshot, source: &str) {
+    let asked = name("nobody-speaks-of-this.example.net");
+    for (rtype, stream) in WAYS {
+        let client = Client { stream, ..client(snapshot, source) };
+        let question = Question { name: asked.as_ref(), rtype };
+        let first = Decision { waiver: Waiver::Nothing, ..snapshot.decide(&client, &question) };
+        for target in ASKED.map(name) {
+            let hop = Hop::Target(target.as_ref());
+            let found = snapshot.inspect(&client, &first, &question, hop);
+            let for_all = snapshot.passes_for_all(hop, rtype);
+            assert!(!for_all || found == Inspection::Pass, "{target} {rtype} {stream}: {found:?}");
         }
     }
 }
@@ -112,6 +131,7 @@ fn holds(draft: &Draft) {
         }
         nothing_denied_is_answered(&all);
         no_answer_leads_to_a_locked_name(&snapshot, source, &all[0]);
+        what_passes_for_all_is_closed_to_nobody(&snapshot, source);
     }
 }
 
