@@ -16,7 +16,7 @@ use resolver::{Tick, Transport};
 use crate::figures::{Figures, markdown};
 use crate::names::Names;
 use crate::options::Options;
-use crate::{Outcome, load, machine, school, servers};
+use crate::{Outcome, load, page, school, servers};
 use rig::{Rig, Way};
 
 const NAMES: usize = 1_000_000;
@@ -32,12 +32,12 @@ pub fn run(options: &Options) -> Outcome<ExitCode> {
     let names = Names::take(options.data.as_deref(), names)?;
     rig::write(folder.path(), &names, QUESTIONS)?;
     let rig = Rig::open(folder.path())?;
-    println!("Machine: {}.\nNames: {}.", machine::describe(), names.origin);
-    println!(
-        "Method: `cargo run --release -p benches -- micro`: one thread, {QUESTIONS} different questions of each kind, \
-         {} runs, nanoseconds on the wall.\n",
-        RUNS - 1
+    let method = format!(
+        "One thread, {QUESTIONS} different questions of each kind, {} runs, nanoseconds on the wall.\n\nNames: {}.",
+        RUNS - 1,
+        names.origin
     );
+    print!("{}", page::begin("micro", "The steps of an answer", options.quick, &method));
     let mut lines = Vec::new();
     let mut line = |what: &str, figures: &Figures| lines.push(vec![what.to_owned(), figures.brief(0)]);
     for way in Way::ALL {
