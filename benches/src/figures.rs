@@ -55,6 +55,12 @@ impl Figures {
         Some((*low, *self.0.get(count - rank)?))
     }
 
+    /// That interval in words.
+    pub fn interval_text(&self, places: usize) -> String {
+        let text = |(low, high)| format!("{low:.places$} to {high:.places$}");
+        self.median_interval().map_or("too few pairs".to_owned(), text)
+    }
+
     /// The least and the most.
     pub fn range(&self) -> (f64, f64) {
         (self.0.first().copied().unwrap_or(0.0), self.0.last().copied().unwrap_or(0.0))
@@ -101,13 +107,21 @@ impl Row {
     }
 }
 
+/// What stands above such rows; `all` finds goals by it.
+pub const GOALS: [&str; 4] = ["what", "figure", "aim", "met"];
+
+/// Rows as a Markdown table.
+pub fn table(rows: &[Row]) -> String {
+    let line = |row: &Row| {
+        let met = row.met.map_or("", |met| if met { "yes" } else { "**no**" });
+        vec![row.what.clone(), row.figure.clone(), row.aim.clone(), met.to_owned()]
+    };
+    markdown(&GOALS, &rows.iter().map(line).collect::<Vec<_>>())
+}
+
 /// Prints rows as a Markdown table.
 pub fn print_table(rows: &[Row]) {
-    println!("| what | figure | aim | met |\n|---|---|---|---|");
-    for row in rows {
-        let met = row.met.map_or("", |met| if met { "yes" } else { "**no**" });
-        println!("| {} | {} | {} | {met} |", row.what, row.figure, row.aim);
-    }
+    print!("{}", table(rows));
 }
 
 /// A Markdown table: what stands above, then the lines.

@@ -1,204 +1,171 @@
-//! What one answer costs the UDP front, over a floor that only echoes.
+//! The figures that a release is held to: what an answer of ours costs above an echo that does no DNS.
 //!
-//! Server and client are threads of this process on loopback. The client keeps a window of queries
-//! on the way; the server's processor time is that of its threads alone, as the kernel counts it.
-//! For instructions instead of time: `valgrind --tool=callgrind --collect-atstart=no
-//! --toggle-collect='*udp*Worker*run*' benches front blocked 100000`.
+//! The echo works in batches as our front does and sends replies as large as our answers. Both take
+//! turns, pair after pair, first the one and then the other in front; what counts is the difference of a
+//! pair. Beside the data plane alone stand the data plane with everything on (10 policies, 1,000
+//! subnets, safe search, counters that are gathered, events that are read), and the program.
 
-use std::io::{IoSlice, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd;
-use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
-
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
-use resolver::upstream::Upstreams;
-use resolver::{Engine, LocalZones, Settings};
-
-use crate::Outcome;
-
+pub mod engine;
 pub mod scene;
 
-use scene::Case;
+use std::process::ExitCode;
+use std::time::Duration;
 
-/// Queries that the client keeps on the way.
-const WINDOW: usize = 64;
-/// Datagrams that the echo takes at once, as the front does.
-const BATCH: usize = 32;
+use crate::Outcome;
+use crate::arena::Arena;
+use crate::figures::{Figures, Row, markdown, table};
+use crate::load::echo::Manner;
+use crate::load::stream::Mix;
+use crate::options::Options;
+use crate::page;
+use crate::sample::{Sample, figures, in_turns, paired, ratio, saturate};
+use crate::servers::schoolgate::School;
+use crate::servers::{Kind, Running, version_of};
 
-/// Runs one case (`count` queries), or all of them in turns.
-///
-/// # Errors
-/// When sockets cannot be had, or an answer is not the one that was to be measured.
-pub fn run(arguments: &[&str]) -> Outcome<ExitCode> {
-    let cases = [
-        ("echo", Case::Echo),
-        ("blocked", Case::Blocked),
-        ("cached", Case::Cached),
-        ("safe-search", Case::SafeSearch),
+const NAMES: usize = 1_000_000;
+/// Pairs, unless said otherwise.
+const PAIRS: usize = 15;
+/// Mixes, and what an answer may cost above the echo, in microseconds. A miss is held to its whole cost.
+const AIMS: [(Mix, f64); 4] =
+    [(Mix::Blocked, 0.5), (Mix::Cached, 0.3), (Mix::Mixed, 1.3), (Mix::Miss, f64::INFINITY)];
+/// Microseconds of processor time that a miss may cost in all, and times what it costs dnsdist.
+const MISS_MOST: f64 = 14.0;
+const MISS_TO_DNSDIST: f64 = 0.5;
+/// What everything on may cost, as times the bare figure.
+const FULL_MOST: f64 = 1.1;
+
+const BARE: &str = "data plane, bare";
+const FULL: &str = "data plane, everything on";
+
+/// Who takes part in one mix, and what came of it.
+struct Mixed {
+    mix: Mix,
+    names: Vec<&'static str>,
+    samples: Vec<Vec<Sample>>,
+}
+
+/// Measures all mixes and prints the page; the exit code says only that it ran.
+pub fn run(options: &Options) -> Outcome<ExitCode> {
+    let pairs = options.repeats_or(PAIRS, 3);
+    let length = Duration::from_millis(if options.quick { 200 } else { 800 });
+    let arena = Arena::open(options, NAMES)?;
+    let method = format!(
+        "One thread on one core, the generator (4 clients, 128 questions open; 100 for misses) and nsd {} on the other. \
+         {pairs} pairs of {} ms for each mix, in turns; processor time is that of the whole process, over the answers \
+         received. The echo takes and sends batches of 32, and its replies are as large as the bare data plane's answers. \
+         *blocked*: listed names; *cached*: 10,000 unlisted names; *mixed*: 80 % cached in the order of a school's day, \
+         15 % listed, 5 % never asked before; *miss*: never asked before. *Everything on*: 10 policies, 1,000 subnets, \
+         safe search, counters gathered, every event read and counted. *The program* also keeps which names are used here.",
+        version_of("nsd"),
+        length.as_millis()
+    );
+    let mut text = arena.introduce(options, "front", "What an answer costs above the kernel", &method);
+    let list = arena.list().display().to_string();
+    let servers = [
+        engine::start(&arena, BARE, &School::small(&[&list]), false)?,
+        engine::start(&arena, FULL, &engine::full(&list), true)?,
+        arena.start(Kind::Schoolgate, &arena.plan("schoolgate"))?,
     ];
-    match arguments {
-        [] => {
-            println!(
-                "| case | school | CPU us an answer | of which user | answers a second |\n|---|---|---|---|---|"
-            );
-            for _ in 0..3 {
-                for (name, case) in cases {
-                    for full in [false, true] {
-                        if case != Case::Echo || !full {
-                            measure(name, case, full, 400_000)?;
-                        }
-                    }
-                }
-            }
-        }
-        [name, count, rest @ ..] => {
-            let (_, case) = cases
-                .iter()
-                .find(|(known, _)| known == name)
-                .ok_or("echo, blocked, cached or safe-search")?;
-            measure(name, *case, rest == ["full"], count.parse()?)?;
-        }
-        _ => return Err("front [CASE COUNT [full]]".into()),
+    let dnsdist = match Kind::Dnsdist.missing() {
+        Some(_) => None,
+        None => Some(arena.start(Kind::Dnsdist, &arena.plan("dnsdist"))?),
+    };
+    let [bare, ..] = &servers;
+    let mut rows = Vec::new();
+    let mut lines = Vec::new();
+    for (mix, aim) in AIMS {
+        let echo = arena.echo(Manner::Batched, bare, mix, 1)?;
+        let mut contenders: Vec<&Running> = std::iter::once(&echo).chain(&servers).collect();
+        contenders.extend(dnsdist.as_ref().filter(|_| mix == Mix::Miss));
+        let mixed = measure(&arena, mix, &contenders, pairs, length)?;
+        lines.extend(mixed.lines());
+        rows.extend(mixed.goals(aim));
     }
+    let head = [
+        "asked",
+        "who",
+        "us an answer",
+        "of it user",
+        "above the echo, median",
+        "95 % interval",
+        "answers/s",
+        "lost",
+    ];
+    text.push_str(&markdown(&head, &lines));
+    text.push_str("\n## Goals\n\n");
+    text.push_str(&table(&rows));
+    text.push_str(&page::end());
+    print!("{text}");
     Ok(ExitCode::SUCCESS)
 }
 
-fn measure(name: &str, case: Case, full: bool, count: u64) -> Outcome<()> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    if case == Case::Echo {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = socket.local_addr()?;
-        socket.set_read_timeout(Some(Duration::from_millis(50)))?;
-        let stopped = Arc::clone(&stop);
-        let echo = std::thread::Builder::new().name("dns-udp-echo".to_owned());
-        let echo = echo.spawn(move || echo_until(&socket, &stopped))?;
-        ask(name, case, full, count, address)?;
-        stop.store(true, Relaxed);
-        return echo.join().map_err(|_| "the echo ended early".into());
-    }
-    let group: Arc<dyn resolver::upstream::Upstream> = Arc::new(scene::Toy);
-    let local = LocalZones::new(&[], &[])?;
-    let settings = Settings { cache_bytes: 1 << 24, ..Settings::default() };
-    let engine = Engine::new(settings, Upstreams::new(vec![group]), local, Arc::new(scene::snapshot(full)?));
-    let bound = resolver::transport::bind(&[(Ipv4Addr::LOCALHOST, 0).into()], 1)?;
-    let address = bound.addresses().first().copied().ok_or("no address")?;
-    let transports = resolver::transport::serve(bound, Arc::clone(&engine), runtime.handle())?;
-    let seen = Arc::new(AtomicU64::new(0));
-    let reader = full.then(|| {
-        let (engine, stopped, seen) = (Arc::clone(&engine), Arc::clone(&stop), Arc::clone(&seen));
-        std::thread::spawn(move || {
-            while !stopped.load(Relaxed) {
-                let drained = engine.events().drain(&mut |_| {
-                    seen.fetch_add(1, Relaxed);
-                });
-                if drained == 0 {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-            }
-        })
-    });
-    ask(name, case, full, count, address)?;
-    stop.store(true, Relaxed);
-    runtime.block_on(transports.stop());
-    if let Some(reader) = reader {
-        reader.join().map_err(|_| "the reader ended early")?;
-        let load = engine.events().load();
-        eprintln!("{} events read, {} dropped", seen.load(Relaxed), load.dropped);
-    }
-    Ok(())
+fn measure(
+    arena: &Arena,
+    mix: Mix,
+    contenders: &[&Running],
+    pairs: usize,
+    length: Duration,
+) -> Outcome<Mixed> {
+    eprintln!("benches: {pairs} pairs with the floor: {}", mix.name());
+    let samples = in_turns(contenders.len(), pairs, |who| {
+        let running = contenders.get(who).ok_or("no such contender")?;
+        if who > 0 && matches!(mix, Mix::Cached | Mix::Mixed) {
+            arena.warm(running.address)?;
+        }
+        saturate(running, &mut arena.stream(mix), mix, length)
+    })?;
+    Ok(Mixed { mix, names: contenders.iter().map(|running| running.name).collect(), samples })
 }
 
-/// The least that a front can do: takes a batch, sends it back.
-fn echo_until(socket: &UdpSocket, stop: &AtomicBool) {
-    let mut buffers = vec![[0_u8; 4096]; BATCH];
-    let mut headers: MultiHeaders<SockaddrStorage> = MultiHeaders::preallocate(BATCH, None);
-    let mut back: MultiHeaders<SockaddrStorage> = MultiHeaders::preallocate(BATCH, None);
-    while !stop.load(Relaxed) {
-        let mut lengths = Vec::with_capacity(BATCH);
-        let mut addresses = Vec::with_capacity(BATCH);
-        let mut slices: Vec<[IoSliceMut<'_>; 1]> =
-            buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
-        let flags = MsgFlags::MSG_WAITFORONE;
-        let Ok(received) = recvmmsg(socket.as_raw_fd(), &mut headers, slices.iter_mut(), flags, None) else {
-            continue;
+impl Mixed {
+    fn lines(&self) -> Vec<Vec<String>> {
+        let floor = self.samples.first().map_or(&[][..], Vec::as_slice);
+        let line = |(name, samples): (&&str, &Vec<Sample>)| {
+            let above = paired(samples, floor, |one, floor| one - floor);
+            let lost = samples.iter().map(|sample| sample.lost).fold(0.0, f64::max) * 100.0;
+            vec![
+                self.mix.name().to_owned(),
+                (*name).to_owned(),
+                figures(samples, |sample| sample.processor).brief(2),
+                format!("{:.2}", figures(samples, |sample| sample.user).median()),
+                format!("{:.2}", above.median()),
+                above.interval_text(2),
+                figures(samples, |sample| sample.rate).brief(0),
+                format!("{lost:.2} %"),
+            ]
         };
-        for message in received {
-            lengths.push(message.bytes);
-            addresses.push(message.address);
-        }
-        let replies: Vec<[IoSlice<'_>; 1]> = buffers
-            .iter()
-            .zip(&lengths)
-            .map(|(buffer, &length)| [IoSlice::new(buffer.get(..length).unwrap_or(&[]))])
-            .collect();
-        drop(sendmmsg(
-            socket.as_raw_fd(),
-            &mut back,
-            replies.iter(),
-            addresses.as_slice(),
-            [],
-            MsgFlags::empty(),
-        ));
+        self.names.iter().zip(&self.samples).map(line).collect()
     }
-}
 
-/// Asks, and prints what it cost the server.
-fn ask(name: &str, case: Case, full: bool, count: u64, server: SocketAddr) -> Outcome<()> {
-    let client = UdpSocket::bind(("127.20.0.9", 0))?;
-    client.connect(server)?;
-    client.set_read_timeout(Some(Duration::from_secs(5)))?;
-    let queries = scene::queries(case);
-    // Once each, so that the cache has them.
-    for query in &queries {
-        client.send(query)?;
-        let mut reply = [0; 2048];
-        let length = client.recv(&mut reply)?;
-        scene::check(case, reply.get(..length).unwrap_or(&[]))?;
-    }
-    let (began, before) = (Instant::now(), processor_time()?);
-    let mut sending = queries.iter().cycle();
-    let (mut sent, mut received) = (0_u64, 0_u64);
-    let mut reply = [0; 2048];
-    while received < count {
-        while sent < count && sent - received < WINDOW as u64 {
-            client.send(sending.next().ok_or("nothing to ask")?)?;
-            sent += 1;
+    /// Rows with an aim.
+    fn goals(&self, aim: f64) -> Vec<Row> {
+        let of = |name: &str| {
+            let place = self.names.iter().position(|own| *own == name);
+            place.and_then(|place| self.samples.get(place)).map_or(&[][..], Vec::as_slice)
+        };
+        let (floor, mix) = (of(Manner::Batched.name()), self.mix.name());
+        let row = |what: String, figures: &Figures, unit: &str, most: f64| {
+            let figure =
+                format!("{:.2} ({}, {} pairs)", figures.median(), figures.interval_text(2), figures.len());
+            Row::aim(&what, figure, figures.median(), most, unit)
+        };
+        let mut rows = Vec::new();
+        for name in [BARE, FULL, Kind::Schoolgate.name()] {
+            if self.mix == Mix::Miss {
+                let whole = figures(of(name), |sample| sample.processor);
+                rows.push(row(format!("miss, {name}: whole processor time"), &whole, "us", MISS_MOST));
+                let peer = of(Kind::Dnsdist.name());
+                if !peer.is_empty() {
+                    let times = paired(of(name), peer, ratio);
+                    rows.push(row(format!("miss, {name}: to dnsdist's"), &times, "times", MISS_TO_DNSDIST));
+                }
+            } else {
+                let above = paired(of(name), floor, |one, floor| one - floor);
+                rows.push(row(format!("{mix}, {name}: above the batched echo"), &above, "us", aim));
+            }
         }
-        // Half a window at a time, so that batches form.
-        let until = (received + WINDOW as u64 / 2).min(sent);
-        while received < until {
-            client.recv(&mut reply)?;
-            received += 1;
-        }
+        let full = paired(of(FULL), of(BARE), ratio);
+        rows.push(row(format!("{mix}: everything on, to bare"), &full, "times", FULL_MOST));
+        rows
     }
-    let (took, after) = (began.elapsed(), processor_time()?);
-    let each = |ticks: u64| ticks as f64 * 10_000.0 / count as f64;
-    println!(
-        "| {name} | {} | {:.2} | {:.2} | {:.0} |",
-        if full { "10 policies, 1,000 subnets, events read" } else { "bare" },
-        each(after.0 + after.1 - before.0 - before.1),
-        each(after.0 - before.0),
-        count as f64 / took.as_secs_f64()
-    );
-    Ok(())
-}
-
-/// Ticks (10 ms) in user and kernel mode of the server's threads.
-fn processor_time() -> Outcome<(u64, u64)> {
-    let mut sum = (0, 0);
-    for task in std::fs::read_dir("/proc/self/task")? {
-        let stat = std::fs::read_to_string(task?.path().join("stat"))?;
-        let Some((head, tail)) = stat.rsplit_once(')') else { continue };
-        if head.contains("(dns-udp") {
-            let mut fields = tail.split_whitespace().skip(11);
-            let mut next = || fields.next().and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
-            sum.0 += next();
-            sum.1 += next();
-        }
-    }
-    Ok(sum)
 }

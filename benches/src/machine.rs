@@ -62,6 +62,12 @@ pub fn load() -> String {
     averages.split(' ').next().unwrap_or_default().to_owned()
 }
 
+/// Cores of this machine, wherever this thread is kept: `available_parallelism` counts only those that it may use.
+pub fn cores() -> usize {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    info.lines().filter(|line| line.starts_with("processor")).count().max(1)
+}
+
 /// Processor, cores, kernel, compiler: what one must know to compare figures.
 pub fn describe() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -69,7 +75,7 @@ pub fn describe() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1))
         .unwrap_or("unknown");
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let cores = cores();
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!("{model}, {cores} cores, Linux {}, {}", kernel.trim(), compiler())
 }

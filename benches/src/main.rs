@@ -3,16 +3,14 @@
 //! `cargo run --release -p benches -- spine` prints the figures that the README quotes; `… -- agree` asks
 //! the index and an independent, naive matcher the same questions and fails on any difference; `… --
 //! must-open` shows what the lists would take from a school, and proves that they do not. These read an
-//! `INDEX.tsv` folder of real lists that is not part of the project. The others (`lists`, `peers`,
-//! `leaks`, `rebuild`, `overload`) start real servers, or (`micro`, `instructions`) take an engine apart;
-//! they generate names where there is no such folder.
-//! `cargo run --release -p benches -- spine` prints the figures that the README quotes;
-//! `… -- agree` asks the index and an independent, naive matcher the same questions and fails on
-//! any difference; `… -- must-open` shows what the lists would take from a school, and proves that
-//! they do not; `… -- growth` shows how size and speed grow up to ten million made-up names. All read an `INDEX.tsv` folder of real lists that is not part of the project.
+//! `INDEX.tsv` folder of real lists that is not part of the project. The others start real servers, or
+//! (`micro`, `instructions`) take an engine apart; they generate names where there is no such folder.
+//! `… -- all` runs these others one after another and holds every figure against its goal.
 
 mod agree;
-mod editions;
+mod all;
+mod arena;
+mod changing;
 mod figures;
 mod front;
 mod growth;
@@ -27,13 +25,15 @@ mod naive;
 mod names;
 mod options;
 mod overload;
+mod page;
+mod peers;
 mod process;
 mod question;
 mod random;
 mod rebuild;
+mod sample;
 mod school;
 mod servers;
-mod speed;
 mod spine;
 mod weight;
 
@@ -48,55 +48,58 @@ pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const USAGE: &str = "\
 Measures schoolgate on real block lists, alone and beside its peers.
 
-Usage: benches <spine|agree|must-open|front> [--data DIR]
-       benches growth [NAMES...] [--data DIR]
+Usage: benches all [--out DIR] [--write docs] [--only BENCH,…] [--data DIR] [--server PATH] [--quick]
+       benches <front|peers|lists|leaks|rebuild|growth|micro> [--names N] [--data DIR] [--server PATH]
+               [--repeats N] [--only SERVER,…] [--quick]
+       benches <spine|agree|must-open> [--data DIR]
        benches misses [--ca FILE] [--server URL]...
        benches instructions [--write]
        benches overload
-       benches <micro|lists|peers|leaks|rebuild> [--names N] [--data DIR] [--server PATH] [--repeats N] [--quick] …
 
-  spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
-  agree   index and a naive matcher on 100,000 listed and 100,000 unlisted names; exit 1 on a difference
-  must-open
-          names that a school must have, under every built-in policy: how many the lists alone would take
-          away, and who is to blame for any that is still lost; exit 1 on any
-  micro   nanoseconds of each step of an answer, without sockets
-  instructions
-          instructions of an answer, counted under callgrind and held within 3 % of benches/baseline.toml;
-          `--write` writes that file anew
+  all     every bench of the second line, overload, instructions and misses, unattended, within 50 minutes:
+          a page each in --out (else target/benches), and every goal with its figure; `--write docs` puts the
+          pages into docs/figures
+  front   what an answer costs over an echo that does no DNS: blocked, cached, mixed, never asked before; the
+          data plane bare and with everything on, and the program
+  peers   processor time an answer, rate, time to answer, memory, beside unbound (local zones and RPZ),
+          dnsdist, knot-resolver, pdns-recursor, bind9, dnsmasq and two echoes that do no DNS; on one core
+          and on two; driven by dnsperf and a generator of its own; `--write DIR` puts page and chart there
   lists   a million listed names in schoolgate and in unbound, dnsdist, pdns-recursor, dnsmasq: memory, time
           to load
-  peers   processor time an answer, rate, time to answer, memory, beside unbound, dnsdist, knot-resolver,
-          pdns-recursor, bind9, dnsmasq and two echoes that do no DNS; driven by dnsperf and a generator of
-          its own
   leaks   20 starts and 20 swaps of a million names while listed names are asked without a pause; exit 1
           when anything but a block comes back, or a swap loses a question
   rebuild
           a rebuild of three million names under load: questions lost, p90 and memory against a quiet
           minute; exit 1 when a bound is not held
-  front [CASE COUNT [full]]
-          what an answer over UDP costs (echo, blocked, cached, safe-search), over a floor that only echoes
-  misses  processor time of one cache miss on the upstream side, against a responder on the second core;
-          --server URL asks another one, such as tcp://127.0.0.1:5353, --ca FILE is its authority
+  growth  cost with 100,000 to 10,000,000 made-up names (compile, memory, start, look-up, whole query), and
+          with networks, devices, rules and clients
+  micro   nanoseconds of each step of an answer, without sockets
+  instructions
+          instructions of an answer, counted under callgrind and held within 3 % of benches/baseline.toml;
+          `--write` writes that file anew
   overload
           whether a quiet client is answered while one address, and 1,000, ask as fast as they can; exit 1
           where not
-  growth  compile time, memory, time to open and nanoseconds a look-up with made-up names: 100,000 to
-          10,000,000, or as many as are said
+  misses  processor time of one cache miss on the upstream side, against a responder on the second core;
+          --server URL asks another one, such as tcp://127.0.0.1:5353, --ca FILE is its authority
+  spine   compile time, memory, time to ready, nanoseconds a decision: a Markdown table
+  agree   index and a naive matcher on 100,000 listed and 100,000 unlisted names; exit 1 on a difference
+  must-open
+          names that a school must have, under every built-in policy: how many the lists alone would take
+          away, and who is to blame for any that is still lost; exit 1 on any
 
   --data DIR      folder with INDEX.tsv, lists/ and queries/ (else $SCHOOLGATE_BENCH_DATA, else
-                  ../shared/data beside the repository); the last line's benches generate names without
+                  ../shared/data beside the repository); all but the third line's generate names without
   --names N       how many names are listed
   --server PATH   the program (else `schoolgate` beside this one)
   --repeats N     how often everything is done
-  --only A,B      these servers only (schoolgate has to be among them for `peers`)
+  --only A,B      these servers (schoolgate has to be among them) or benches only
   --quick         a short trial with fewer names: proves that it runs, measures nothing
-  --write DIR     `peers`: writes PEERS.md and peers.svg there
 
 The servers come from Debian packages; what is missing is named, and nothing is installed.
 
-Examples: cargo build --release --workspace && cargo run --release -p benches -- spine --data ~/lists
-          cargo run --release -p benches -- peers --write docs";
+Examples: cargo build --release --workspace && cargo run --release -p benches -- all --write docs
+          cargo run --release -p benches -- spine --data ~/lists";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -105,20 +108,18 @@ fn main() -> ExitCode {
         ["spine", rest @ ..] => data_folder(rest).and_then(|folder| spine::run(&folder)),
         ["agree", rest @ ..] => data_folder(rest).and_then(|folder| agree::run(&folder)),
         ["must-open", rest @ ..] => data_folder(rest).and_then(|folder| must_open::run(&folder)),
-        ["growth", rest @ ..] => {
-            let (sizes, rest) = split_sizes(rest);
-            data_folder(rest).and_then(|folder| growth::run(&folder, &sizes))
-        }
+        ["all", rest @ ..] => Options::read(rest).and_then(|options| all::run(&options)),
+        ["growth", rest @ ..] => Options::read(rest).and_then(|options| growth::run(&options)),
         ["growth-compile", folder] => growth::compile_here(folder.as_ref()),
-        ["growth-look-up", folder, data] => growth::look_up_here(folder.as_ref(), data.as_ref()),
+        ["growth-look-up", folder] => growth::look_up_here(folder.as_ref()),
         ["lists", rest @ ..] => Options::read(rest).and_then(|options| weight::run(&options)),
         ["leaks", rest @ ..] => Options::read(rest).and_then(|options| leaks::run(&options)),
         ["micro", rest @ ..] => Options::of_names(rest).and_then(|options| micro::run(&options)),
         ["instructions"] => micro::instructions::run(false),
         ["instructions", "--write"] => micro::instructions::run(true),
-        ["peers", rest @ ..] => Options::read(rest).and_then(|options| speed::run(&options)),
+        ["peers", rest @ ..] => Options::read(rest).and_then(|options| peers::run(&options)),
         ["rebuild", rest @ ..] => Options::read(rest).and_then(|options| rebuild::run(&options)),
-        ["front", rest @ ..] => front::run(rest),
+        ["front", rest @ ..] => Options::read(rest).and_then(|options| front::run(&options)),
         ["overload"] => overload::run(),
         // Fresh processes that `spine` starts of itself, so that memory and time are theirs alone.
         ["spine-compile", policy, state] => spine::compile::in_this_process(policy.as_ref(), state.as_ref()),
@@ -127,7 +128,12 @@ fn main() -> ExitCode {
         }
         // The process that `instructions` counts, and those that `peers` compares servers with.
         ["count-answers", folder, way] => micro::instructions::in_this_process(folder.as_ref(), way),
-        ["echo", manner, address, octets] => load::echo::in_this_process(manner, address, octets),
+        ["echo", manner, address, octets, threads] => {
+            load::echo::in_this_process(manner, address, octets, threads)
+        }
+        ["engine", folder, address, upstream, events] => {
+            front::engine::in_this_process(folder.as_ref(), address, upstream, events)
+        }
         ["misses", rest @ ..] => misses::run(rest),
         ["misses-of", server, ca] => misses::of(server, ca),
         ["misses-responder"] => misses::responder(),
@@ -144,13 +150,6 @@ fn main() -> ExitCode {
         eprintln!("benches: {error}");
         ExitCode::FAILURE
     })
-}
-
-/// Numbers in front of other arguments.
-fn split_sizes<'a, 'b>(arguments: &'a [&'b str]) -> (Vec<usize>, &'a [&'b str]) {
-    let sizes: Vec<usize> = arguments.iter().map_while(|word| word.parse().ok()).collect();
-    let rest = arguments.get(sizes.len()..).unwrap_or(&[]);
-    (sizes, rest)
 }
 
 /// Where the lists are.

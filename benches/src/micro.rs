@@ -15,7 +15,7 @@ use resolver::{Tick, Transport};
 
 use crate::names::Names;
 use crate::options::Options;
-use crate::{Outcome, machine, school, servers};
+use crate::{Outcome, page, school, servers};
 use rig::{Rig, Way};
 
 const NAMES: usize = 1_000_000;
@@ -35,13 +35,14 @@ pub fn run(options: &Options) -> Outcome<ExitCode> {
     rig::write(folder.path(), &names, QUESTIONS)?;
     let rig = Rig::open(folder.path())?;
     RIG.set(rig).map_err(|_| "measured twice")?;
-    println!("Machine: {}.\nNames: {}.", machine::describe(), names.origin);
-    println!(
-        "Method: `cargo run --release -p benches -- micro`: one thread, {QUESTIONS} different questions of each \
-         kind in turn, {SAMPLES} samples.\n"
-    );
     let samples = if options.quick { 1 } else { SAMPLES };
+    let method = format!(
+        "One thread, {QUESTIONS} different questions of each kind in turn, {samples} samples.\n\nNames: {}.",
+        names.origin
+    );
+    print!("{}```text\n", page::begin("micro", "The steps of an answer", options.quick, &method));
     Divan::default().sample_count(samples).run_benches();
+    println!("```");
     Ok(ExitCode::SUCCESS)
 }
 

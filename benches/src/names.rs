@@ -4,6 +4,7 @@
 //! every run) where there is none or it has too few. Names that this product would not block, whatever
 //! a list says (must-open names, shared hosting), are left out, so that every server has the same work.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use blocklists::compile::compile;
@@ -11,6 +12,7 @@ use blocklists::index::Index;
 use blocklists::name::Name;
 use policy::{Question, Snapshot, Verdict};
 
+use crate::load::stream::CACHED_NAMES;
 use crate::random::Random;
 use crate::servers::schoolgate;
 use crate::{Outcome, lists, naive, school};
@@ -21,16 +23,20 @@ const NAME_MAX: usize = 200;
 const SPARE: usize = 50;
 /// Names on no list, at most.
 const OPEN_MAX: usize = 100_000;
+/// Questions of the composed stream that are read.
+const DAY: usize = 1_000_000;
 /// Top-level domains of generated names.
 const ENDS: [&str; 8] = ["com", "net", "org", "co.uk", "de", "info", "top", "xyz"];
 
 /// Listed and unlisted names.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Names {
     /// On the list of every server, in alphabetical order as published lists are.
     pub listed: Vec<String>,
-    /// On none.
+    /// On none; those that a school's day asks most stand in front.
     pub open: Vec<String>,
+    /// A school's day: which of the first [`CACHED_NAMES`] of `open` is asked, question by question.
+    pub day: Vec<usize>,
     /// Where they come from, for the report.
     pub origin: String,
 }
@@ -62,14 +68,22 @@ impl Names {
                 format!("only {} names to list and {} to leave open", candidates.len(), open.len()).into()
             );
         }
+        let stream = data.map(|folder| lists::stream(folder, DAY)).transpose()?.unwrap_or_default();
+        let allowed = |name: &str| {
+            plain(name) && !name.ends_with(".arpa") && verdict(&snapshot, name) == Some(Verdict::Allow)
+        };
+        let day = day(&stream, &mut open, &mut random, allowed);
         let origin = if found == 0 {
-            format!("{count} generated names")
+            format!("{count} generated names and a generated day")
         } else {
             let generated = wanted.saturating_sub(taken);
-            format!("{count} names out of {found} of real lists, {generated} generated")
+            format!(
+                "{count} names out of {found} of real lists, {generated} generated; {} questions of a composed day",
+                day.len()
+            )
         };
         candidates.sort_unstable();
-        Ok(Self { listed: candidates, open, origin })
+        Ok(Self { listed: candidates, open, day, origin })
     }
 
     /// The first and the last listed name: a server that blocks both has read its list.
@@ -83,6 +97,33 @@ impl Names {
         let pick = |_| self.listed.get(random.below(self.listed.len())).map_or("", String::as_str);
         (0..count).map(pick).collect()
     }
+}
+
+/// Puts the names that the stream asks most in front of the open ones, and says in which order it asks
+/// them; without a stream the first open name is asked most, each later one in proportion less.
+fn day(
+    stream: &[Name],
+    open: &mut Vec<String>,
+    random: &mut Random,
+    allowed: impl Fn(&str) -> bool,
+) -> Vec<usize> {
+    let asked: Vec<String> = stream.iter().map(ToString::to_string).collect();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    asked.iter().for_each(|name| *counts.entry(name).or_default() += 1);
+    let mut popular: Vec<(&str, usize)> = counts.into_iter().filter(|(name, _)| allowed(name)).collect();
+    popular.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    popular.truncate(CACHED_NAMES);
+    if popular.is_empty() {
+        let most = open.len().min(CACHED_NAMES);
+        return (0..DAY / 10).map(|_| random.skewed(most)).collect();
+    }
+    let places: BTreeMap<&str, usize> =
+        popular.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect();
+    let day = asked.iter().filter_map(|name| places.get(name.as_str()).copied()).collect();
+    let front: Vec<String> = popular.iter().map(|(name, _)| (*name).to_owned()).collect();
+    open.retain(|name| !places.contains_key(name.as_str()));
+    open.splice(..0, front);
+    day
 }
 
 /// Every name of the plain lists (domains, hosts), each once.

@@ -17,9 +17,11 @@ pub struct Options {
     pub quick: bool,
     /// How often everything is repeated; each bench has its own default.
     pub repeats: Option<usize>,
-    /// Folder that the report and its chart are written to.
+    /// Folder that pages and charts are written to.
     pub write: Option<PathBuf>,
-    /// Which servers take part; empty = all.
+    /// Folder that `all` keeps every bench's output in.
+    pub out: Option<PathBuf>,
+    /// Which servers (for `all`: benches) take part; empty = all.
     pub only: Vec<String>,
 }
 
@@ -46,6 +48,7 @@ impl Options {
             quick: false,
             repeats: None,
             write: None,
+            out: None,
             only: Vec::new(),
         };
         let mut words = arguments.iter();
@@ -58,6 +61,7 @@ impl Options {
                 "--server" => options.server = PathBuf::from(value()?),
                 "--repeats" => options.repeats = Some(value()?.parse()?),
                 "--write" => options.write = Some(PathBuf::from(value()?)),
+                "--out" => options.out = Some(PathBuf::from(value()?)),
                 "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
                 "--quick" => options.quick = true,
                 _ => return Err(format!("`{word}` is not understood; see --help").into()),
@@ -74,7 +78,7 @@ impl Options {
         self.repeats.unwrap_or(if self.quick { trial } else { usual }).max(1)
     }
 
-    /// Whether a server takes part.
+    /// Whether a server or bench takes part.
     pub fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::Outcome;
-use crate::machine::Memory;
+use crate::machine::{self, Memory};
 
 /// Clock ticks a second in `/proc/PID/stat`; the same on every Linux of today.
 const TICKS: f64 = 100.0;
@@ -83,27 +83,27 @@ impl Process {
         Ok(self.child.wait()?)
     }
 
-    /// Its memory.
+    /// Its memory, and that of those that it started.
     pub fn memory(&self) -> Outcome<Memory> {
-        Memory::of(&self.id().to_string())
+        let mut sum = Memory::of(&self.id().to_string())?;
+        // One of the others may have ended since.
+        for other in members(self.id())?.iter().filter_map(|id| Memory::of(id).ok()) {
+            sum.rss += other.rss;
+            sum.pss += other.pss;
+        }
+        Ok(sum)
     }
 
-    /// Processor time of all its threads so far.
+    /// Processor time so far of all its threads, and of those that it started.
     pub fn spent(&self) -> Outcome<Spent> {
-        let folder = PathBuf::from("/proc").join(self.id().to_string());
-        let stat = std::fs::read_to_string(folder.join("stat"))?;
-        // The name in brackets may hold anything; fields 14 and 15 follow it.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-        let ticks = |at: usize| -> f64 {
-            fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0) * 1e6 / TICKS
-        };
-        let mut nanoseconds = 0.0;
-        for task in std::fs::read_dir(folder.join("task"))? {
-            // A thread may end between the two looks.
-            let text = std::fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
-            nanoseconds += text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0.0);
+        let mut sum = spent(&self.id().to_string())?;
+        // One of the others may have ended since.
+        for other in members(self.id())?.iter().filter_map(|id| spent(id).ok()) {
+            sum.total += other.total;
+            sum.user += other.user;
+            sum.system += other.system;
         }
-        Ok(Spent { total: nanoseconds / 1e3, user: ticks(11), system: ticks(12) })
+        Ok(sum)
     }
 
     /// Whether it said something.
@@ -118,6 +118,39 @@ impl Process {
         let lines: Vec<&str> = text.lines().rev().take(5).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
+}
+
+/// The others of a process's group: a server of several processes starts the others itself.
+fn members(group: u32) -> Outcome<Vec<String>> {
+    let (own, mut members) = (group.to_string(), Vec::new());
+    for entry in std::fs::read_dir("/proc")? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        // It may have ended since; the third field behind the name in brackets is its group.
+        let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).unwrap_or_default();
+        let group = stat.rsplit(')').next().and_then(|fields| fields.split_whitespace().nth(2));
+        if name != own && name.bytes().all(|byte| byte.is_ascii_digit()) && group == Some(own.as_str()) {
+            members.push(name);
+        }
+    }
+    Ok(members)
+}
+
+/// Processor time of one process.
+fn spent(id: &str) -> Outcome<Spent> {
+    let folder = PathBuf::from("/proc").join(id);
+    let stat = std::fs::read_to_string(folder.join("stat"))?;
+    // The name in brackets may hold anything; fields 14 and 15 follow it.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+    let ticks = |at: usize| -> f64 {
+        fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0) * 1e6 / TICKS
+    };
+    let mut nanoseconds = 0.0;
+    for task in std::fs::read_dir(folder.join("task"))? {
+        // A thread may end between the two looks.
+        let text = std::fs::read_to_string(task?.path().join("schedstat")).unwrap_or_default();
+        nanoseconds += text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0.0);
+    }
+    Ok(Spent { total: nanoseconds / 1e3, user: ticks(11), system: ticks(12) })
 }
 
 impl Drop for Process {
@@ -164,10 +197,15 @@ pub fn pin(core: usize) -> Outcome<()> {
     Ok(sched_setaffinity(None, &set)?)
 }
 
+/// Lets this thread, and what it starts, run wherever there is room.
+pub fn unpin() -> Outcome<()> {
+    Ok(sched_setaffinity(None, &every_core())?)
+}
+
 /// The core that servers run on and the one that asks: the first and the last. One and the same on a
 /// machine with a single core, which is said in the report.
 pub fn cores() -> (usize, usize) {
-    (0, std::thread::available_parallelism().map_or(0, |count| count.get() - 1))
+    (0, machine::cores().saturating_sub(1))
 }
 
 /// A loopback address with a port that was free just now, for both UDP and TCP.

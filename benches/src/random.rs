@@ -24,6 +24,15 @@ impl Random {
         usize::try_from(self.next() >> 1).unwrap_or(0) % end.max(1)
     }
 
+    /// A number below `end`, small ones more often: each about in proportion to one over itself (Zipf).
+    pub fn skewed(&mut self, end: usize) -> usize {
+        #[expect(clippy::cast_precision_loss, reason = "a share and a count far below 2^52")]
+        let (share, most) = ((self.next() >> 11) as f64 / (1_u64 << 53) as f64, end.max(1) as f64);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to the count")]
+        let number = most.powf(share) as usize;
+        number.saturating_sub(1).min(end.saturating_sub(1))
+    }
+
     /// Puts `count` of the items in front, each order equally likely, and cuts the rest off.
     pub fn choose<T>(&mut self, items: &mut Vec<T>, count: usize) {
         let count = count.min(items.len());

@@ -4,24 +4,19 @@
 //! of the server and of the compiling child together is read in both alike, so that reading it is no
 //! difference between them.
 
-use std::path::PathBuf;
 use std::process::{Child, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::editions::Editions;
-use crate::figures::{Figures, Row, print_table};
-use crate::leaks::update_command;
-use crate::load::paced::{self, Paced};
-use crate::load::stream::{Mix, Stream};
-use crate::machine::{self, Memory, mebibytes};
-use crate::names::Names;
+use crate::changing::Changing;
+use crate::figures::{Figures, Row, table};
+use crate::load::paced::Paced;
+use crate::load::stream::Mix;
+use crate::machine::{Memory, mebibytes};
 use crate::options::Options;
-use crate::process::{cores, pin};
-use crate::servers::nsd::Upstream;
-use crate::servers::{Kind, Plan, Prepared, Running};
-use crate::{Outcome, load};
+use crate::servers::Running;
+use crate::{Outcome, load, page};
 
 const NAMES: usize = 3_000_000;
 /// Questions a second: more than a school of several thousand devices asks.
@@ -44,112 +39,64 @@ struct Window {
 
 /// Measures the pairs and prints the table; exit 1 when a question was lost or a bound not held.
 pub fn run(options: &Options) -> Outcome<ExitCode> {
-    let temporary = tempfile::tempdir()?;
     let pairs = options.repeats_or(10, 2);
-    let count = options.names.unwrap_or(if options.quick { NAMES / 10 } else { NAMES });
-    let names = Names::take(options.data.as_deref(), count)?;
-    let upstream = Upstream::start(&temporary.path().join("nsd"), None)?;
-    let plan = Plan {
-        folder: temporary.path().join("school"),
-        names: PathBuf::new(),
-        upstream: upstream.address,
-        core: None,
-        program: options.server.clone(),
-        cache: true,
-    };
-    let prepared = Kind::Schoolgate.prepare(&plan)?;
-    let mut editions = Editions::lay_out(&plan.folder, &names)?;
-    println!("Machine: {}.\nNames: {}.", machine::describe(), names.origin);
-    println!(
-        "Method: `cargo run --release -p benches -- rebuild`: {pairs} pairs of a quiet window and a rebuild from changed \
-         sources (`lists update --background`, until the new index answers), {RATE} questions a second (80 % cached, 15 % \
-         listed, 5 % never asked before); PSS read every {} ms in both.\n",
+    let changing = Changing::lay_out(options, NAMES)?;
+    let method = format!(
+        "{pairs} pairs of a quiet window and a rebuild from changed sources (`lists update --background`, until the new \
+         index answers), as long as each other, under {RATE} questions a second (80 % cached, 15 % listed, 5 % never asked \
+         before); PSS read every {} ms in both. The client has a core of its own, server and child have both.",
         LOOK_EVERY.as_millis()
     );
-    let running = prepared.start(&names.ends())?;
-    let bench = Bench { prepared: &prepared, running, names: &names };
-    let mut quiet = Vec::new();
-    let mut rebuilding: Vec<Window> = Vec::new();
-    let mut steady = Vec::new();
+    let title = "What a rebuild of all lists costs those who ask meanwhile";
+    print!("{}", changing.arena.introduce(options, "rebuild", title, &method));
+    let running = changing.prepared.start(&changing.arena.names.ends())?;
+    let (mut quiet, mut rebuilding, mut steady) = (Vec::new(), Vec::<Window>::new(), Vec::new());
     // Fills the cache, and is not counted.
-    bench.window(0, || Ok(None), &|elapsed| Ok(elapsed >= FIRST_WINDOW))?;
-    for pair in 0..pairs {
-        let salt = 1 + 2 * pair as u64;
+    window(&changing, &running, None, FIRST_WINDOW)?;
+    for _ in 0..pairs {
         let length = rebuilding.last().map_or(FIRST_WINDOW, |window| window.took);
-        steady.push(bench.running.process.memory()?.pss);
-        quiet.push(bench.window(salt, || Ok(None), &|elapsed| Ok(elapsed >= length))?);
-        editions.next()?;
-        let server = prepared.address;
-        let update = || Ok(Some(update_command(&prepared).stdout(Stdio::null()).spawn()?));
-        let live = |_| editions.wait_until_live(server).map(|()| true);
-        rebuilding.push(bench.window(salt + 1, update, &live)?);
+        steady.push(running.process.memory()?.pss);
+        quiet.push(window(&changing, &running, None, length)?);
+        changing.next_edition()?;
+        let child = changing.update_command().stdout(Stdio::null()).spawn()?;
+        rebuilding.push(window(&changing, &running, Some(child), Duration::ZERO)?);
     }
-    Ok(report(&quiet, &rebuilding, &steady))
+    let rows = report(&quiet, &rebuilding, &steady);
+    print!("## Goals\n\n{}{}", table(&rows), page::end());
+    let good = rows.iter().all(|row| row.met != Some(false));
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-struct Bench<'a> {
-    prepared: &'a Prepared,
-    running: Running,
-    names: &'a Names,
-}
-
-impl Bench<'_> {
-    /// Asks while a child (if any) works, until `over` says so.
-    fn window(
-        &self,
-        salt: u64,
-        start: impl FnOnce() -> Outcome<Option<Child>>,
-        over: &dyn Fn(Duration) -> Outcome<bool>,
-    ) -> Outcome<Window> {
-        let done = AtomicBool::new(false);
-        let (_, core) = cores();
-        let stream = Stream::mix(self.names, Mix::Mixed, salt);
-        let server = self.prepared.address;
-        thread::scope(|threads| {
-            let asking = threads.spawn(|| -> Result<Paced, String> {
-                let mut stream = stream;
-                let stop = &mut |_| done.load(Ordering::Relaxed);
-                pin(core)
-                    .and_then(|()| paced::run(server, &mut stream, RATE, stop, &mut |_| {}))
-                    .map_err(|error| error.to_string())
-            });
-            let started = Instant::now();
-            let work = || -> Outcome<u64> {
-                let mut child = start()?;
-                let own = self.running.process.id();
-                let watch = child.as_ref().map(Child::id);
-                let peak = watched(own, watch, &done, || {
-                    if let Some(status) = child.as_mut().map(Child::wait).transpose()? {
-                        status.success().then_some(()).ok_or("`lists update` failed")?;
-                    }
-                    while !over(started.elapsed())? {
-                        thread::sleep(LOOK_EVERY);
-                    }
-                    Ok(())
-                })?;
-                Ok(peak)
-            };
-            let peak = work();
-            let took = started.elapsed();
-            done.store(true, Ordering::Relaxed);
-            let paced = asking.join().map_err(|_| "the client stopped")??;
-            Ok(Window { paced, took, peak: peak? })
-        })
-    }
+/// Asks until the child's index (if there is a child) answers, and at least so long.
+fn window(
+    changing: &Changing,
+    server: &Running,
+    mut child: Option<Child>,
+    length: Duration,
+) -> Outcome<Window> {
+    let (started, watch) = (Instant::now(), child.as_ref().map(Child::id));
+    let work = || {
+        let peak = watched(server.process.id(), watch, || {
+            if let Some(child) = &mut child {
+                child.wait()?.success().then_some(()).ok_or("`lists update` failed")?;
+                changing.wait_until_live()?;
+            }
+            thread::sleep(length.saturating_sub(started.elapsed()));
+            Ok(())
+        })?;
+        Ok((peak, started.elapsed()))
+    };
+    let ((peak, took), paced) = changing.while_asked(changing.arena.stream(Mix::Mixed), RATE, work)?;
+    Ok(Window { paced, took, peak })
 }
 
 /// Reads the memory of both processes again and again while `work` goes on; the most of their sum.
-fn watched(
-    server: u32,
-    child: Option<u32>,
-    done: &AtomicBool,
-    work: impl FnOnce() -> Outcome<()>,
-) -> Outcome<u64> {
+fn watched(server: u32, child: Option<u32>, work: impl FnOnce() -> Outcome<()>) -> Outcome<u64> {
     let ended = AtomicBool::new(false);
     thread::scope(|threads| {
         let watching = threads.spawn(|| {
             let mut peak = 0;
-            while !ended.load(Ordering::Relaxed) && !done.load(Ordering::Relaxed) {
+            while !ended.load(Ordering::Relaxed) {
                 // A child that has just ended has none.
                 let of = |id: u32| Memory::of(&id.to_string()).map_or(0, |memory| memory.pss);
                 peak = peak.max(of(server) + child.map_or(0, of));
@@ -164,7 +111,7 @@ fn watched(
     })
 }
 
-fn report(quiet: &[Window], rebuilding: &[Window], steady: &[u64]) -> ExitCode {
+fn report(quiet: &[Window], rebuilding: &[Window], steady: &[u64]) -> Vec<Row> {
     let p90 =
         |windows: &[Window]| Figures::new(windows.iter().map(|window| window.paced.within(0.9)).collect());
     let ratios = quiet.iter().zip(rebuilding);
@@ -180,22 +127,38 @@ fn report(quiet: &[Window], rebuilding: &[Window], steady: &[u64]) -> ExitCode {
     let failed = sum(|window| window.paced.tally.refused + window.paced.tally.failed);
     let took: Vec<Duration> = rebuilding.iter().map(|window| window.took).collect();
     let most = |values: &mut dyn Iterator<Item = u64>| mebibytes(values.max().unwrap_or(0));
-    let rows = vec![
+    vec![
         Row::fact("rebuild, until the new index answers", Figures::of_seconds(&took).show("s", 2)),
         Row::fact("questions asked", sum(|window| window.paced.tally.sent).to_string()),
-        Row::aim("questions without a reply", lost.to_string(), load::count(lost), 0.0, ""),
-        Row::aim("SERVFAIL or REFUSED", failed.to_string(), load::count(failed), 0.0, ""),
+        Row::aim(
+            "questions without a reply while lists are rebuilt",
+            lost.to_string(),
+            load::count(lost),
+            0.0,
+            "",
+        ),
+        Row::aim("SERVFAIL or REFUSED meanwhile", failed.to_string(), load::count(failed), 0.0, ""),
         Row::fact("p90, quiet", p90(quiet).show("us", 0)),
         Row::fact("p90, rebuilding", p90(rebuilding).show("us", 0)),
-        Row::aim("p90, rebuilding to quiet, by pairs", ratios.show("", 2), ratios.median(), P90_MOST, ""),
+        Row::aim(
+            "p90, rebuilding to quiet, median of pairs",
+            ratios.show("", 2),
+            ratios.median(),
+            P90_MOST,
+            "",
+        ),
         Row::fact("server's PSS before a rebuild, at most", most(&mut steady.iter().copied())),
         Row::fact("server and child, PSS at most", most(&mut rebuilding.iter().map(|window| window.peak))),
-        Row::aim("the same, to the server's before", growth.show("", 2), growth.range().1, MEMORY_MOST, ""),
+        Row::aim(
+            "PSS of server and child at most, to the server's before",
+            growth.show("", 2),
+            growth.range().1,
+            MEMORY_MOST,
+            "",
+        ),
         Row::fact(
             "questions left out, the generator had no core",
             sum(|window| window.paced.late).to_string(),
         ),
-    ];
-    print_table(&rows);
-    if rows.iter().all(|row| row.met != Some(false)) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ]
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use blocklists::compile::Input;
+use blocklists::compile::{Input, compile};
 use blocklists::index::Index;
 use blocklists::services;
 use blocklists::source::{Location, Source};
@@ -78,6 +78,22 @@ pub fn inputs<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Vec<Input> {
 /// The snapshot that a server would decide by.
 pub fn snapshot(school: &School, index: Index) -> Snapshot {
     Snapshot::build(school, &World::default(), Arc::new(index))
+}
+
+/// Compiles what `policy.toml` in a folder reads, and puts the index beside it.
+pub fn compile_beside(folder: &Path) -> Outcome<()> {
+    let school = read_policy(&folder.join("policy.toml"))?;
+    let compiled = compile(&inputs(school.sources()))?;
+    // The name of an index is its checksum.
+    std::fs::write(folder.join(&compiled.id).with_extension("idx"), &compiled.bytes)?;
+    Ok(std::fs::write(folder.join("current"), &compiled.id)?)
+}
+
+/// The snapshot of what [`compile_beside`] left in a folder.
+pub fn snapshot_beside(folder: &Path) -> Outcome<Snapshot> {
+    let school = read_policy(&folder.join("policy.toml"))?;
+    let current = std::fs::read_to_string(folder.join("current"))?;
+    Ok(snapshot(&school, Index::load(&folder.join(current).with_extension("idx"))?))
 }
 
 /// The client behind an address.

@@ -5,20 +5,21 @@
 //! touched by use is touched), one with a handful. A server whose memory is *proportional* (PSS) owns
 //! what it shares with nobody; reading it from outside costs the server nothing.
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use crate::figures::{Figures, markdown};
+use blocklists::starter::starter_text;
+
+use crate::arena::Arena;
+use crate::figures::{Figures, Row, markdown, table};
 use crate::load::saturating::{Until, WIDE, run as ask};
 use crate::load::stream::Stream;
-use crate::machine::{self, Memory, mebibytes};
-use crate::names::{self, Names};
+use crate::machine::{Memory, mebibytes};
 use crate::options::Options;
-use crate::process::{Process, cores, pin};
-use crate::servers::nsd::Upstream;
+use crate::process::Process;
+use crate::servers::schoolgate::School;
 use crate::servers::{Kind, Plan, Prepared, version_of};
-use crate::{Outcome, load};
+use crate::{Outcome, load, names, page};
 
 /// Servers that this bench weighs.
 const KINDS: [Kind; 5] = [Kind::Schoolgate, Kind::Unbound, Kind::Dnsdist, Kind::Recursor, Kind::Dnsmasq];
@@ -41,58 +42,49 @@ struct Weighed {
 
 /// Everything that the runs share.
 struct Bench {
-    names: Names,
-    folder: PathBuf,
-    upstream: Upstream,
-    program: PathBuf,
-    core: usize,
+    arena: Arena,
     lookups: u64,
+}
+
+/// A server with all names, and with as good as none; and which these are.
+struct Pair {
+    full: Prepared,
+    empty: Prepared,
+    few: Vec<String>,
 }
 
 /// Measures and prints the table.
 pub fn run(options: &Options) -> Outcome<ExitCode> {
-    let temporary = tempfile::tempdir()?;
-    let count = options.names.unwrap_or(if options.quick { NAMES / 10 } else { NAMES });
     let repeats = options.repeats_or(3, 1);
     let lookups = if options.quick { LOOKUPS / 10 } else { LOOKUPS };
-    let (core, asking) = cores();
-    let names = Names::take(options.data.as_deref(), count)?;
-    let machine = machine::describe();
-    let before = machine::load();
-    let upstream = Upstream::start(&temporary.path().join("nsd"), Some(asking))?;
-    let bench = Bench {
-        names,
-        folder: temporary.path().to_owned(),
-        upstream,
-        program: options.server.clone(),
-        core,
-        lookups,
-    };
-    println!("Machine: {machine}.\nNames: {}; seeded, the same in every run.", bench.names.origin);
-    println!(
-        "Method: `cargo run --release -p benches -- lists`. Every server on one core, the generator on another (of one \
-         machine), files in the page cache, nsd {} as upstream, {repeats} repeats, one after another in turn. Each run \
-         checked: {SAMPLE} listed names and names below them blocked, {SAMPLE} unlisted ones answered. Memory of the \
-         lists = PSS after {lookups} look-ups of listed names drawn at random - PSS with {HANDFUL} names after as many look-ups.\n",
+    let bench = Bench { arena: Arena::open(options, NAMES)?, lookups };
+    let method = format!(
+        "Every server on one core, the generator on another (of one machine), files in the page cache, nsd {} as upstream, \
+         {repeats} repeats, one after another in turn. Each run checked: {SAMPLE} listed names and names below them blocked, \
+         {SAMPLE} unlisted ones answered. Memory of the lists = PSS after {lookups} look-ups of listed names drawn at random \
+         - PSS after as many look-ups with {HANDFUL} names (schoolgate: with its starter lists).",
         version_of("nsd")
     );
-    pin(asking)?;
+    let title = "What a million listed names weigh";
+    print!("{}", bench.arena.introduce(options, "lists", title, &method));
     let mut kinds: Vec<Kind> = KINDS.into_iter().filter(|kind| options.wants(kind.name())).collect();
     let mut missing: Vec<String> = kinds.iter().filter_map(|kind| kind.missing()).collect();
     kinds.retain(|kind| kind.missing().is_none());
 
-    let (full, empty) = bench.prepare_all(&kinds)?;
+    let pairs: Outcome<Vec<Pair>> = kinds.iter().map(|kind| bench.prepare(*kind)).collect();
+    let pairs = pairs?;
     let mut weighed: Vec<Weighed> = kinds.iter().map(|_| Weighed::default()).collect();
     let mut ours = Ours::default();
     for repeat in 0..repeats {
-        for ((full, empty), weighed) in full.iter().zip(&empty).zip(&mut weighed) {
-            eprintln!("benches: {} of {repeats}: {}", repeat + 1, full.kind.name());
-            if full.kind == Kind::Schoolgate {
-                ours.measure(&bench, full)?;
+        for (pair, weighed) in pairs.iter().zip(&mut weighed) {
+            let kind = pair.full.kind;
+            eprintln!("benches: {} of {repeats}: {}", repeat + 1, kind.name());
+            if kind == Kind::Schoolgate {
+                ours.measure(&bench, &pair.full)?;
             }
-            match bench.weigh(full, empty, weighed) {
-                Err(error) if full.kind != Kind::Schoolgate => {
-                    missing.push(format!("{} failed in round {}: {error}", full.kind.name(), repeat + 1));
+            match bench.weigh(pair, weighed) {
+                Err(error) if kind != Kind::Schoolgate => {
+                    missing.push(format!("{} failed in round {}: {error}", kind.name(), repeat + 1));
                 }
                 outcome => outcome?,
             }
@@ -101,39 +93,43 @@ pub fn run(options: &Options) -> Outcome<ExitCode> {
     print(&bench, &kinds, &weighed);
     ours.print();
     missing.iter().for_each(|sentence| println!("\n{sentence}."));
-    println!("\nLoad average before and after: {before} and {}.", machine::load());
+    println!("\n## Goals\n\n{}{}", table(&goals(&bench, &kinds, &weighed, &ours)), page::end());
     Ok(ExitCode::SUCCESS)
 }
 
 impl Bench {
-    /// Every server with all names, and again with a handful.
-    fn prepare_all(&self, kinds: &[Kind]) -> Outcome<(Vec<Prepared>, Vec<Prepared>)> {
-        let (all, few) = (self.folder.join("all.txt"), self.folder.join("few.txt"));
-        names::write(&all, self.names.listed.iter().map(String::as_str))?;
-        names::write(&few, self.names.listed.iter().take(HANDFUL).map(String::as_str))?;
-        let prepare = |kind: &Kind, names: &Path, what: &str| {
-            kind.prepare(&Plan {
-                folder: self.folder.join(format!("{}-{what}", kind.name())),
-                names: names.to_owned(),
-                upstream: self.upstream.address,
-                core: Some(self.core),
-                program: self.program.clone(),
-                cache: false,
-            })
-        };
-        let full: Outcome<Vec<_>> = kinds.iter().map(|kind| prepare(kind, &all, "all")).collect();
-        let empty: Outcome<Vec<_>> = kinds.iter().map(|kind| prepare(kind, &few, "few")).collect();
-        Ok((full?, empty?))
+    /// One server with all names, and again with as good as none.
+    fn prepare(&self, kind: Kind) -> Outcome<Pair> {
+        let plan = |what: &str| Plan { cache: false, ..self.arena.plan(&format!("{}-{what}", kind.name())) };
+        let full = kind.prepare(&plan("all"))?;
+        let few = self.arena.folder.join("few.txt");
+        names::write(&few, self.arena.names.listed.iter().take(HANDFUL).map(String::as_str))?;
+        if kind != Kind::Schoolgate {
+            let few_names = self.arena.names.listed.iter().take(HANDFUL).cloned().collect();
+            return Ok(Pair {
+                full,
+                empty: kind.prepare(&Plan { names: few, ..plan("few") })?,
+                few: few_names,
+            });
+        }
+        // What is there before a school has any list of its own.
+        let plan = Plan { names: "".into(), ..plan("few") };
+        std::fs::create_dir_all(&plan.folder)?;
+        School::small(&[]).write(&plan.folder)?;
+        let starter = starter_text("gambling.txt").unwrap_or_default();
+        let plain = starter.lines().filter(|line| !line.is_empty() && !line.contains(['#', '*', ' ']));
+        Ok(Pair { full, empty: kind.prepare(&plan)?, few: plain.take(HANDFUL).map(str::to_owned).collect() })
     }
 
     /// One server, once with all names and once with a handful.
-    fn weigh(&self, full: &Prepared, empty: &Prepared, weighed: &mut Weighed) -> Outcome<()> {
-        let running = full.start(&self.names.ends())?;
+    fn weigh(&self, Pair { full, empty, few }: &Pair, weighed: &mut Weighed) -> Outcome<()> {
+        let names = &self.arena.names;
+        let running = full.start(&names.ends())?;
         weighed.loading.push(running.loading);
-        let open: Vec<&str> = self.names.open.iter().take(SAMPLE).map(String::as_str).collect();
-        running.check(&self.names.some_listed(SAMPLE, 5), &open)?;
+        let open: Vec<&str> = names.open.iter().take(SAMPLE).map(String::as_str).collect();
+        running.check(&names.some_listed(SAMPLE, 5), &open)?;
         let lookups = usize::try_from(self.lookups)?;
-        let mut stream = Stream::of(self.names.some_listed(lookups, 6));
+        let mut stream = Stream::of(names.some_listed(lookups, 6));
         let tally = ask(running.address, &mut stream, WIDE, Until::Questions(self.lookups))?;
         // What was lost was not looked up; a few of so many make no difference.
         if tally.nothing + tally.lost != self.lookups || tally.lost * 100 > self.lookups {
@@ -142,7 +138,7 @@ impl Bench {
         weighed.full.push(running.process.memory()?);
         drop(running);
 
-        let handful: Vec<&str> = self.names.listed.iter().take(HANDFUL).map(String::as_str).collect();
+        let handful: Vec<&str> = few.iter().map(String::as_str).collect();
         let running = empty.start(&handful)?;
         ask(running.address, &mut Stream::of(handful), WIDE, Until::Questions(self.lookups))?;
         weighed.empty.push(running.process.memory()?);
@@ -165,7 +161,7 @@ impl Ours {
         let forget = || if state.exists() { std::fs::remove_dir_all(&state) } else { Ok(()) };
         forget()?;
         let started = Instant::now();
-        let mut command = Command::new(&bench.program);
+        let mut command = Command::new(&bench.arena.program);
         command.arg("--config").arg(prepared.folder().join("schoolgate.toml")).args(["lists", "update"]);
         let mut update = Process::start(&mut command, &prepared.folder().join("update.log"), None)?;
         let status = update.wait()?;
@@ -174,7 +170,7 @@ impl Ours {
             return Err(format!("`lists update`: {}", update.last_words()).into());
         }
         forget()?;
-        self.from_text.push(prepared.start(&bench.names.ends())?.loading);
+        self.from_text.push(prepared.start(&bench.arena.names.ends())?.loading);
         Ok(())
     }
 
@@ -190,29 +186,61 @@ impl Ours {
     }
 }
 
+/// What ours is held to, and the leanest and the quickest of the others.
+fn goals(bench: &Bench, kinds: &[Kind], weighed: &[Weighed], ours: &Ours) -> Vec<Row> {
+    let of = |kind: Kind| kinds.iter().position(|own| *own == kind).and_then(|place| weighed.get(place));
+    let Some(own) = of(Kind::Schoolgate) else { return Vec::new() };
+    let bytes = own.bytes_a_name(bench);
+    let ready = Figures::of_seconds(&own.loading);
+    let compiled = Figures::of_seconds(&ours.compiling);
+    let mut rows = vec![
+        Row::aim(
+            "1 M names: exec to the last name blocked, from the index",
+            ready.show("s", 3),
+            ready.median(),
+            0.05,
+            "s",
+        ),
+        Row::aim("1 M names: bytes a name", bytes.show("B", 1), bytes.median(), 10.0, "B"),
+    ];
+    let leanest = kinds.iter().zip(weighed).filter(|(kind, _)| **kind != Kind::Schoolgate);
+    let leanest = leanest.map(|(kind, weighed)| (kind.name(), weighed.bytes_a_name(bench).median()));
+    if let Some((name, peer)) = leanest.min_by(|one, other| one.1.total_cmp(&other.1)) {
+        let times = bytes.median() / peer;
+        let figure = format!("{times:.2} ({:.1} B; {name} {peer:.1} B)", bytes.median());
+        rows.push(Row::aim("1 M names: bytes a name, to the leanest peer's", figure, times, 0.2, "times"));
+    }
+    if let Some(dnsmasq) = of(Kind::Dnsmasq) {
+        let theirs = Figures::of_seconds(&dnsmasq.loading).median();
+        let times = (compiled.median() + ready.median()) / theirs.max(1e-9);
+        let figure =
+            format!("{times:.2} ({:.2} s + {:.3} s; {theirs:.2} s)", compiled.median(), ready.median());
+        rows.push(Row::aim(
+            "1 M names: `lists update` and start, to dnsmasq's start",
+            figure,
+            times,
+            1.0,
+            "times",
+        ));
+    }
+    rows
+}
+
 fn print(bench: &Bench, kinds: &[Kind], weighed: &[Weighed]) {
-    let listed = bench.names.listed.len() as u64;
     let lists: Vec<(Figures, Figures)> = weighed.iter().map(Weighed::lists).collect();
-    let leanest = |ours: Kind| {
-        let others = kinds
-            .iter()
-            .zip(&lists)
-            .filter(|(kind, _)| (**kind == Kind::Schoolgate) == (ours == Kind::Schoolgate));
-        others.map(|(_, (_, pss))| pss.median()).fold(f64::INFINITY, f64::min)
-    };
-    let best = leanest(Kind::Unbound);
+    let others = kinds.iter().zip(&lists).filter(|(kind, _)| **kind != Kind::Schoolgate);
+    let best = others.map(|(_, (_, pss))| pss.median()).fold(f64::INFINITY, f64::min);
     let mut lines = Vec::new();
     for ((kind, weighed), (rss, pss)) in kinds.iter().zip(weighed).zip(&lists) {
         let total = weighed.full.iter().map(|memory| memory.pss).max().unwrap_or(0);
-        let mebi = 1_048_576.0;
         lines.push(vec![
             kind.name().to_owned(),
-            kind.version(&bench.program),
+            kind.version(&bench.arena.program),
             kind.method().to_owned(),
             Figures::of_seconds(&weighed.loading).brief(2),
             pss.brief(1),
             rss.brief(1),
-            format!("{:.1}", pss.median() * mebi / load::count(listed)),
+            weighed.bytes_a_name(bench).brief(1),
             format!("{:.2}", pss.median() / best),
             mebibytes(total),
         ]);
@@ -232,6 +260,15 @@ fn print(bench: &Bench, kinds: &[Kind], weighed: &[Weighed]) {
 }
 
 impl Weighed {
+    /// Bytes of the lists for each name.
+    fn bytes_a_name(&self, bench: &Bench) -> Figures {
+        let pairs = self.full.iter().zip(&self.empty);
+        let names = load::count(bench.arena.names.listed.len() as u64);
+        Figures::new(
+            pairs.map(|(full, empty)| (load::count(full.pss) - load::count(empty.pss)) / names).collect(),
+        )
+    }
+
     /// RSS and PSS of the lists in MiB, run by run: with all names less with a handful.
     fn lists(&self) -> (Figures, Figures) {
         let mebi = 1_048_576.0;

@@ -11,7 +11,7 @@ use blocklists::name::Name;
 use blocklists::overlay::{Correction, compile_overlay};
 
 use crate::random::Random;
-use crate::{Outcome, lists, machine};
+use crate::{Outcome, machine};
 
 /// Repeats; the best counts.
 pub const RUNS: usize = 7;
@@ -22,8 +22,9 @@ const SMALL: usize = 10_000;
 /// Names of each kind that are asked.
 const ASKED: usize = 200_000;
 
-/// The fresh process: opens, asks, prints its columns.
-pub fn look_up_here(folder: &Path, data: &Path) -> Outcome<ExitCode> {
+/// The fresh process: opens, asks, and prints milliseconds to open and MiB resident; nanoseconds a listed,
+/// unlisted and a day's name, each alone and warmed; milliseconds of two overlays.
+pub fn look_up_here(folder: &Path) -> Outcome<ExitCode> {
     let path = folder.join(std::fs::read_to_string(folder.join("id"))?).with_extension("idx");
     let mut open = f64::INFINITY;
     for _ in 0..RUNS {
@@ -33,18 +34,19 @@ pub fn look_up_here(folder: &Path, data: &Path) -> Outcome<ExitCode> {
     }
     let index = Index::load(&path)?;
     let rss = machine::Memory::own()?.rss;
-    let listed: Vec<Name> =
-        std::fs::read_to_string(folder.join("sample"))?.lines().map(Name::parse).collect::<Result<_, _>>()?;
-    let listed = shuffled(listed);
-    let unlisted = shuffled(lists::misses(data)?);
-    let stream = lists::stream(data, ASKED)?;
-    // A school's day: of the stream, the names that the real lists hold give way to made-up ones.
+    let listed = shuffled(read(&folder.join("sample"))?);
+    let unlisted = shuffled(read(&folder.join("unlisted"))?);
+    // A school's day: a fifth of its names give way to listed ones.
     let mut random = Random::new(3);
-    let mixed: Vec<Name> = stream
-        .into_iter()
-        .map(|name| if random.below(5) == 0 { listed[random.below(listed.len())].clone() } else { name })
-        .collect();
-    print!("{open:.1} | {}", machine::mebibytes(rss).trim_end_matches(" MiB"));
+    let mut mixed = read(&folder.join("day"))?;
+    mixed.truncate(ASKED);
+    for name in &mut mixed {
+        let other = listed.get(random.below(listed.len()));
+        if let (0, Some(other)) = (random.below(5), other) {
+            name.clone_from(other);
+        }
+    }
+    print!("{open} {}", crate::load::count(rss) / 1_048_576.0);
     for names in [&listed, &unlisted, &mixed] {
         let each = best(names, |names| {
             for name in names {
@@ -62,10 +64,10 @@ pub fn look_up_here(folder: &Path, data: &Path) -> Outcome<ExitCode> {
                 }
             }
         });
-        print!(" | {each:.0} | {warmed:.0}");
+        print!(" {each} {warmed}");
     }
     let (small, correction) = overlays(folder, &index, &listed)?;
-    println!(" | {small:.0} | {correction:.0}");
+    println!(" {small} {correction}");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -73,7 +75,7 @@ pub fn look_up_here(folder: &Path, data: &Path) -> Outcome<ExitCode> {
 fn overlays(folder: &Path, index: &Index, listed: &[Name]) -> Outcome<(f64, f64)> {
     let names: Vec<String> = (0..SMALL).map(|number| format!("n{number}.small.example")).collect();
     std::fs::write(folder.join("small"), names.join("\n"))?;
-    let mut small = super::input(folder, "small");
+    let mut small = super::lists::input(folder, "small");
     small.source.category = CategoryId::new("games");
     let category = CategoryId::new("gambling").ok_or("gambling is a category")?;
     let name = listed.first().ok_or("no listed name")?.clone();
@@ -88,6 +90,11 @@ fn overlays(folder: &Path, index: &Index, listed: &[Name]) -> Outcome<(f64, f64)
         with = with.min(started.elapsed().as_secs_f64() * 1e3);
     }
     Ok((without, with))
+}
+
+/// The names of a file.
+fn read(path: &Path) -> Outcome<Vec<Name>> {
+    Ok(std::fs::read_to_string(path)?.lines().map(Name::parse).collect::<Result<_, _>>()?)
 }
 
 /// Names in an order that no cache foresees.

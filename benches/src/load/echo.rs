@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 use rustix::net::addr::SocketAddrArg as _;
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, sendmmsg};
+use socket2::{Domain, Socket, Type};
 
 use crate::Outcome;
 use crate::process::{Process, free_address};
@@ -52,32 +53,44 @@ impl Manner {
 pub fn start(
     manner: Manner,
     octets: usize,
+    threads: usize,
     folder: &Path,
     core: Option<usize>,
 ) -> Outcome<(Process, SocketAddr)> {
     let address = free_address()?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["echo", manner.word(), &address.to_string(), &octets.to_string()]);
-    let log = folder.join(format!("echo-{}-{octets}.log", manner.word()));
+    command.args(["echo", manner.word(), &address.to_string(), &octets.to_string(), &threads.to_string()]);
+    let log = folder.join(format!("echo-{}-{octets}-{}.log", manner.word(), address.port()));
     Ok((Process::start(&mut command, &log, core)?, address))
 }
 
-/// The process itself; it runs until it is killed.
-pub fn in_this_process(manner: &str, address: &str, octets: &str) -> Outcome<ExitCode> {
+/// The process itself; it runs until it is killed. Every thread has a socket of its own.
+pub fn in_this_process(manner: &str, address: &str, octets: &str, threads: &str) -> Outcome<ExitCode> {
     let octets = octets.parse::<usize>()?.clamp(12, DATAGRAM_MAX);
-    let socket = UdpSocket::bind(address.parse::<SocketAddr>()?)?;
-    // Less than asked for is no trouble.
-    let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
-    if manner == "single" {
-        one_by_one(&socket, octets)
-    } else {
-        loop {
-            batches(&socket, octets)?;
+    let (address, batched) = (address.parse()?, manner != "single");
+    let sockets: Outcome<Vec<UdpSocket>> = (0..threads.parse()?).map(|_| shared(address)).collect();
+    std::thread::scope(|scope| {
+        for socket in sockets? {
+            scope.spawn(move || -> Result<(), String> {
+                let done = if batched { batches(&socket, octets) } else { one_by_one(&socket, octets) };
+                done.map_err(|error| error.to_string())
+            });
         }
-    }
+        Ok(ExitCode::FAILURE)
+    })
 }
 
-fn one_by_one(socket: &UdpSocket, octets: usize) -> Outcome<ExitCode> {
+/// A socket at an address that others of this process have too.
+fn shared(address: SocketAddr) -> Outcome<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    socket.set_reuse_port(true)?;
+    // Less than asked for is no trouble.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+fn one_by_one(socket: &UdpSocket, octets: usize) -> Outcome<()> {
     let mut buffer = [0; DATAGRAM_MAX];
     loop {
         let (length, from) = socket.recv_from(&mut buffer)?;

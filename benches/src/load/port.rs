@@ -6,11 +6,12 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
+use nix::libc;
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
 use socket2::{Domain, Socket, Type};
 
@@ -29,9 +30,10 @@ pub const LOST_AFTER: Duration = Duration::from_secs(2);
 /// Room in the kernel for replies that were not received yet.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
-/// A socket, connected to the server.
+/// A socket of one client, or one that speaks for many.
 pub struct Port {
     socket: UdpSocket,
+    crowd: Option<Crowd>,
     headers: MultiHeaders<SockaddrStorage>,
     questions: Box<[[u8; QUESTION_MAX]; BATCH]>,
     replies: Box<[[u8; REPLY_MAX]; BATCH]>,
@@ -43,17 +45,34 @@ pub struct Port {
     in_flight: usize,
 }
 
+/// Clients behind one socket: every batch leaves from the next one's address (`IP_PKTINFO`).
+struct Crowd {
+    addresses: Vec<Ipv4Addr>,
+    next: usize,
+    server: SockaddrStorage,
+    headers: MultiHeaders<SockaddrStorage>,
+}
+
 impl Port {
     /// From a client's address to the server.
     pub fn connect(client: IpAddr, server: SocketAddr) -> Outcome<Self> {
-        let socket = Socket::new(Domain::for_address(server), Type::DGRAM, None)?;
-        // Less than asked for is no trouble.
-        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-        socket.bind(&SocketAddr::new(client, 0).into())?;
+        let socket = bound(client, server)?;
         socket.connect(&server.into())?;
-        socket.set_nonblocking(true)?;
-        Ok(Self {
+        Ok(Self::over(socket, None))
+    }
+
+    /// From many addresses of loopback to the server, one after another.
+    pub fn of_crowd(addresses: Vec<Ipv4Addr>, server: SocketAddr) -> Outcome<Self> {
+        let socket = bound(Ipv4Addr::UNSPECIFIED.into(), server)?;
+        let headers = MultiHeaders::preallocate(BATCH, Some(nix::cmsg_space!(libc::in_pktinfo)));
+        let crowd = Crowd { addresses, next: 0, server: server.into(), headers };
+        Ok(Self::over(socket, Some(crowd)))
+    }
+
+    fn over(socket: Socket, crowd: Option<Crowd>) -> Self {
+        Self {
             socket: socket.into(),
+            crowd,
             headers: MultiHeaders::preallocate(BATCH, None),
             questions: Box::new([[0; QUESTION_MAX]; BATCH]),
             replies: Box::new([[0; REPLY_MAX]; BATCH]),
@@ -61,7 +80,7 @@ impl Port {
             order: VecDeque::with_capacity(1 << 16),
             next: 0,
             in_flight: 0,
-        })
+        }
     }
 
     /// Datagrams that the kernel dropped here because nobody received them in time.
@@ -95,15 +114,14 @@ impl Port {
         let packets = self.questions.iter().zip(lengths).take(count);
         let slices: Vec<[IoSlice<'_>; 1]> =
             packets.map(|(buffer, length)| [IoSlice::new(buffer.get(..length).unwrap_or(&[]))]).collect();
-        let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> =
-            slices.iter().map(|_| SendAncillaryBuffer::default()).collect();
-        let mut messages: Vec<MMsgHdr<'_>> =
-            slices.iter().zip(&mut controls).map(|(slice, control)| MMsgHdr::new(slice, control)).collect();
+        let gone = match &mut self.crowd {
+            Some(crowd) => crowd.send(&self.socket, &slices),
+            None => send_connected(&self.socket, &slices),
+        };
         // What the kernel did not take counts as sent and will be lost: so it is for a real client.
-        match sendmmsg(&self.socket, &mut messages, SendFlags::empty()) {
-            Ok(_) => {}
-            Err(error) if is_passing(error.kind()) => {}
-            Err(error) => return Err(error.into()),
+        match gone {
+            Err(error) if !is_passing(error.kind()) => return Err(error.into()),
+            _ => {}
         }
         tally.sent += count as u64;
         self.in_flight += count;
@@ -161,6 +179,41 @@ impl Port {
             }
             self.order.pop_front();
         }
+    }
+}
+
+/// A socket at a client's address that never waits.
+fn bound(client: IpAddr, server: SocketAddr) -> Outcome<Socket> {
+    let socket = Socket::new(Domain::for_address(server), Type::DGRAM, None)?;
+    // Less than asked for is no trouble.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    socket.bind(&SocketAddr::new(client, 0).into())?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn send_connected(socket: &UdpSocket, slices: &[[IoSlice<'_>; 1]]) -> std::io::Result<()> {
+    let mut controls: Vec<SendAncillaryBuffer<'_, '_, '_>> =
+        slices.iter().map(|_| SendAncillaryBuffer::default()).collect();
+    let mut messages: Vec<MMsgHdr<'_>> =
+        slices.iter().zip(&mut controls).map(|(slice, control)| MMsgHdr::new(slice, control)).collect();
+    sendmmsg(socket, &mut messages, SendFlags::empty())?;
+    Ok(())
+}
+
+impl Crowd {
+    fn send(&mut self, socket: &UdpSocket, slices: &[[IoSlice<'_>; 1]]) -> std::io::Result<()> {
+        let address = self.addresses.get(self.next).copied().unwrap_or(Ipv4Addr::LOCALHOST);
+        self.next = if self.next + 1 < self.addresses.len() { self.next + 1 } else { 0 };
+        let from = libc::in_pktinfo {
+            ipi_ifindex: 0,
+            ipi_spec_dst: libc::in_addr { s_addr: u32::from_ne_bytes(address.octets()) },
+            ipi_addr: libc::in_addr { s_addr: 0 },
+        };
+        let (to, control) = ([Some(self.server); BATCH], [ControlMessage::Ipv4PacketInfo(&from)]);
+        let (fd, flags) = (socket.as_raw_fd(), MsgFlags::empty());
+        nix::sys::socket::sendmmsg(fd, &mut self.headers, slices.iter(), to, control, flags)?;
+        Ok(())
     }
 }
 

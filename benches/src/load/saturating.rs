@@ -34,7 +34,11 @@ pub enum Until {
 
 /// Asks the questions of a stream.
 pub fn run(server: SocketAddr, stream: &mut Stream, width: Width, until: Until) -> Outcome<Tally> {
-    let mut ports = ports(server, width.ports)?;
+    run_from(&mut ports(server, width.ports)?, stream, width.open, until)
+}
+
+/// Asks from these sockets, with so many questions open on each.
+pub fn run_from(ports: &mut [Port], stream: &mut Stream, open: usize, until: Until) -> Outcome<Tally> {
     let mut tally = Tally::default();
     let started = Instant::now();
     let (mut turns, mut asking) = (0_u32, true);
@@ -57,9 +61,9 @@ pub fn run(server: SocketAddr, stream: &mut Stream, width: Width, until: Until) 
             tally.seconds = started.elapsed().as_secs_f64();
         }
         let mut room = usize::try_from(room).unwrap_or(usize::MAX);
-        for port in &mut ports {
+        for port in &mut *ports {
             idle &= port.receive(&mut tally, &mut |_, _| {})? == 0;
-            let free = width.open.saturating_sub(port.in_flight()).min(BATCH).min(room);
+            let free = open.saturating_sub(port.in_flight()).min(BATCH).min(room);
             if asking && free > 0 {
                 room -= free;
                 port.send(stream, free, |_| now, &mut tally)?;
@@ -82,4 +86,10 @@ pub fn ports(server: SocketAddr, count: u8) -> Outcome<Vec<Port>> {
     (0..count)
         .map(|number| Port::connect(IpAddr::V4(Ipv4Addr::new(127, 20, 0, 10 + number)), server))
         .collect()
+}
+
+/// As many sockets, each of which speaks for its share of these addresses.
+pub fn crowds(server: SocketAddr, addresses: &[Ipv4Addr], count: usize) -> Outcome<Vec<Port>> {
+    let share = |number: usize| addresses.iter().skip(number).step_by(count).copied().collect::<Vec<_>>();
+    (0..count.min(addresses.len())).map(|number| Port::of_crowd(share(number), server)).collect()
 }

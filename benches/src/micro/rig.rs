@@ -5,8 +5,6 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::Arc;
 
-use blocklists::compile::compile;
-use blocklists::index::Index;
 use policy::Snapshot;
 use resolver::upstream::{ServerAddress, Upstreams};
 use resolver::{Engine, Fast, LocalZones, Peer, Settings, Tick, Transport};
@@ -66,12 +64,8 @@ pub struct Rig {
 /// Writes what a rig is opened from: policy, compiled index, and the names to ask for.
 pub fn write(folder: &Path, names: &Names, questions: usize) -> Outcome<()> {
     names::write(&folder.join("names.txt"), names.listed.iter().map(String::as_str))?;
-    let policy = schoolgate::write_policy(folder, &["names.txt"])?;
-    let school = school::read_policy(&policy)?;
-    let compiled = compile(&school::inputs(school.sources()))?;
-    // The name of an index is its checksum.
-    std::fs::write(folder.join(format!("{}.idx", compiled.id)), &compiled.bytes)?;
-    std::fs::write(folder.join("current"), &compiled.id)?;
+    schoolgate::write_policy(folder, &["names.txt"])?;
+    school::compile_beside(folder)?;
     names::write(&folder.join("blocked.txt"), names.some_listed(questions, 3).into_iter())?;
     names::write(&folder.join("cached.txt"), names.open.iter().take(questions).map(String::as_str))
 }
@@ -79,10 +73,7 @@ pub fn write(folder: &Path, names: &Names, questions: usize) -> Outcome<()> {
 impl Rig {
     /// Opens what [`write`] wrote, fills the cache, and makes sure that every question goes its way.
     pub fn open(folder: &Path) -> Outcome<Self> {
-        let school = school::read_policy(&folder.join("policy.toml"))?;
-        let current = std::fs::read_to_string(folder.join("current"))?;
-        let index = Index::load(&folder.join(current).with_extension("idx"))?;
-        let snapshot = Arc::new(school::snapshot(&school, index));
+        let snapshot = Arc::new(school::snapshot_beside(folder)?);
         let upstreams = Upstreams::plain(vec![vec![ServerAddress::udp(upstream()?)]], &[]);
         let settings = Settings { cache_bytes: CACHE_BYTES, ..Settings::default() };
         let engine = Engine::new(settings, upstreams, LocalZones::new(&[], &[])?, Arc::clone(&snapshot));

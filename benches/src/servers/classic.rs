@@ -6,23 +6,37 @@ use std::net::SocketAddr;
 use super::Plan;
 use crate::Outcome;
 
-/// One thread, forwarding, no validation; each name a local zone.
+/// Each name a local zone.
 pub fn unbound(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     let mut zones = String::from("server:\n");
     for name in std::fs::read_to_string(&plan.names)?.lines() {
         writeln!(zones, "  local-zone: \"{name}.\" always_nxdomain")?;
     }
-    std::fs::write(plan.folder.join("zones.conf"), zones)?;
+    unbound_with(plan, address, "iterator", &zones)
+}
+
+/// The names as a response-policy zone.
+pub fn unbound_rpz(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
+    let zone = plan.folder.join("rpz.zone");
+    std::fs::write(&zone, super::resolvers::policy_zone(plan)?)?;
+    let clause = format!("rpz:\n  name: \"rpz.\"\n  zonefile: \"{}\"\n", zone.display());
+    unbound_with(plan, address, "respip iterator", &clause)
+}
+
+/// Forwarding, no validation.
+fn unbound_with(plan: &Plan, address: SocketAddr, modules: &str, names: &str) -> Outcome<Vec<String>> {
+    std::fs::write(plan.folder.join("names.conf"), names)?;
     let (folder, upstream) = (plan.folder.display(), plan.upstream);
     let config = format!(
         "server:\n  interface: {}\n  port: {}\n  do-daemonize: no\n  use-syslog: no\n  logfile: \"\"\n  verbosity: 0\n  \
-         username: \"\"\n  chroot: \"\"\n  directory: \"{folder}\"\n  pidfile: \"\"\n  num-threads: 1\n  \
-         module-config: \"iterator\"\n  access-control: 127.0.0.0/8 allow\n  do-not-query-localhost: no\n  \
+         username: \"\"\n  chroot: \"\"\n  directory: \"{folder}\"\n  pidfile: \"\"\n  num-threads: {}\n  \
+         module-config: \"{modules}\"\n  access-control: 127.0.0.0/8 allow\n  do-not-query-localhost: no\n  \
          msg-cache-size: 64m\n  rrset-cache-size: 64m\n  outgoing-range: 4096\n  num-queries-per-thread: 2048\n\
-         include: \"{folder}/zones.conf\"\nremote-control:\n  control-enable: no\n\
+         include: \"{folder}/names.conf\"\nremote-control:\n  control-enable: no\n\
          forward-zone:\n  name: \".\"\n  forward-addr: {}@{}\n",
         address.ip(),
         address.port(),
+        plan.threads,
         upstream.ip(),
         upstream.port()
     );
@@ -31,7 +45,7 @@ pub fn unbound(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     Ok(vec!["-d".to_owned(), "-c".to_owned(), path.display().to_string()])
 }
 
-/// Its cache and its table of open questions as large as it allows without a warning.
+/// It has one thread and no more. Its cache and its table of open questions as large as it allows without a warning.
 pub fn dnsmasq(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     let mut config = format!(
         "listen-address={}\nport={}\nbind-interfaces\nno-resolv\nno-hosts\nserver={}#{}\ncache-size=20000\n\
@@ -49,7 +63,7 @@ pub fn dnsmasq(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     Ok(vec!["--keep-in-foreground".to_owned(), format!("--conf-file={}", path.display())])
 }
 
-/// One worker, forwarding, no validation; the names as a response-policy zone.
+/// Forwarding, no validation; the names as a response-policy zone.
 pub fn bind(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     std::fs::write(plan.folder.join("rpz.zone"), super::resolvers::policy_zone(plan)?)?;
     let folder = plan.folder.display();
@@ -67,5 +81,10 @@ pub fn bind(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     );
     let path = plan.folder.join("named.conf");
     std::fs::write(&path, config)?;
-    Ok(["-g", "-n", "1", "-c"].into_iter().map(str::to_owned).chain([path.display().to_string()]).collect())
+    let threads = plan.threads.to_string();
+    Ok(["-g", "-n", &threads, "-c"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain([path.display().to_string()])
+        .collect())
 }

@@ -30,6 +30,8 @@ pub enum Kind {
     Schoolgate,
     /// `local-zone … always_nxdomain`.
     Unbound,
+    /// The same with an RPZ zone from a file.
+    UnboundRpz,
     /// `SuffixMatchNode` in front of a packet cache.
     Dnsdist,
     /// `policy.rpz` from a file.
@@ -51,8 +53,10 @@ pub struct Plan {
     pub names: PathBuf,
     /// Who answers what is not blocked.
     pub upstream: SocketAddr,
-    /// The core that it is kept on.
+    /// The core that it is kept on; without one it has all.
     pub core: Option<usize>,
+    /// Threads (or processes) that answer, where it can have more than one.
+    pub threads: usize,
     /// Our program.
     pub program: PathBuf,
     /// Whether answers are cached. Off where memory for lists alone is asked for and a server would cache
@@ -74,8 +78,8 @@ pub struct Prepared {
 /// A server that answers.
 #[derive(Debug)]
 pub struct Running {
-    /// Which it is.
-    pub kind: Kind,
+    /// Its name, for a complaint.
+    pub name: &'static str,
     /// Where it answers.
     pub address: SocketAddr,
     /// Its process.
@@ -86,9 +90,10 @@ pub struct Running {
 
 impl Kind {
     /// In the order of reports.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Schoolgate,
         Self::Unbound,
+        Self::UnboundRpz,
         Self::Dnsdist,
         Self::Knot,
         Self::Recursor,
@@ -101,6 +106,7 @@ impl Kind {
         match self {
             Self::Schoolgate => "schoolgate",
             Self::Unbound => "unbound",
+            Self::UnboundRpz => "unbound-rpz",
             Self::Dnsdist => "dnsdist",
             Self::Knot => "knot-resolver",
             Self::Recursor => "pdns-recursor",
@@ -111,7 +117,11 @@ impl Kind {
 
     /// The Debian package.
     pub fn package(self) -> &'static str {
-        if self == Self::Dnsmasq { "dnsmasq-base" } else { self.name() }
+        match self {
+            Self::Dnsmasq => "dnsmasq-base",
+            Self::UnboundRpz => "unbound",
+            _ => self.name(),
+        }
     }
 
     /// How it is told to block.
@@ -119,6 +129,7 @@ impl Kind {
         match self {
             Self::Schoolgate => "`domains` list",
             Self::Unbound => "`local-zone: … always_nxdomain`",
+            Self::UnboundRpz => "`rpz:`, `x` and `*.x`",
             Self::Dnsdist => "`SuffixMatchNodeRule`, `RCodeAction(NXDOMAIN)`",
             Self::Knot => "`policy.rpz(policy.DENY, …)`, `x` and `*.x`",
             Self::Recursor => "`rpzFile`, `x` and `*.x`",
@@ -131,7 +142,7 @@ impl Kind {
     fn program(self) -> &'static str {
         match self {
             Self::Schoolgate => "",
-            Self::Unbound => "/usr/sbin/unbound",
+            Self::Unbound | Self::UnboundRpz => "/usr/sbin/unbound",
             Self::Dnsdist => "/usr/bin/dnsdist",
             Self::Knot => "/usr/sbin/kresd",
             Self::Recursor => "/usr/sbin/pdns_recursor",
@@ -167,6 +178,7 @@ impl Kind {
         let arguments = match self {
             Self::Schoolgate => schoolgate::configure(plan, address)?,
             Self::Unbound => classic::unbound(plan, address)?,
+            Self::UnboundRpz => classic::unbound_rpz(plan, address)?,
             Self::Dnsmasq => classic::dnsmasq(plan, address)?,
             Self::Bind => classic::bind(plan, address)?,
             Self::Dnsdist => resolvers::dnsdist(plan, address)?,
@@ -175,6 +187,7 @@ impl Kind {
         };
         let program = match self {
             Self::Schoolgate => plan.program.display().to_string(),
+            Self::Knot => "/bin/sh".to_owned(),
             _ => self.program().to_owned(),
         };
         let command = std::iter::once(program).chain(arguments).collect();
@@ -221,7 +234,7 @@ impl Prepared {
             })?;
         }
         let loading = started.elapsed();
-        Ok(Running { kind: self.kind, address: self.address, process, loading })
+        Ok(Running { name: self.kind.name(), address: self.address, process, loading })
     }
 
     /// Starts it without waiting.
@@ -245,11 +258,26 @@ impl Running {
         for (name, want) in wanted.chain(open.iter().map(|name| (*name, Said::Records))) {
             let got = ask(&socket, self.address, name, Duration::from_secs(5))?;
             if got != want {
-                return Err(format!("{}: {name}: {got:?} instead of {want:?}", self.kind.name()).into());
+                return Err(format!("{}: {name}: {got:?} instead of {want:?}", self.name).into());
             }
         }
         Ok(())
     }
+}
+
+/// Waits until these names are blocked.
+pub fn wait_until_blocked(running: &Running, names: &[&str]) -> Outcome<()> {
+    let (socket, started) = (UdpSocket::bind((schoolgate::CLIENT, 0))?, Instant::now());
+    for name in names {
+        while ask(&socket, running.address, name, PACE)? != Said::Nothing {
+            if started.elapsed() > PATIENCE {
+                return Err(
+                    format!("{} is not ready:\n{}", running.name, running.process.last_words()).into()
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Waits until something comes back, whatever it is.

@@ -15,14 +15,16 @@ pub fn policy_zone(plan: &Plan) -> Outcome<String> {
     Ok(zone)
 }
 
-/// One thread; blocked before its packet cache is looked at.
+/// A socket and thread each; blocked before its packet cache is looked at.
 pub fn dnsdist(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     let cache = "getPool(''):setCache(newPacketCache(300000, {maxTTL=86400}))\n";
+    let one_more = format!("addLocal('{address}', {{reusePort=true}})\n");
     let config = format!(
-        "setLocal('{address}')\nsetACL({{'127.0.0.0/8'}})\nsetSecurityPollSuffix('')\nsetMaxUDPOutstanding(65535)\n\
+        "setLocal('{address}', {{reusePort=true}})\n{}setACL({{'127.0.0.0/8'}})\nsetSecurityPollSuffix('')\nsetMaxUDPOutstanding(65535)\n\
          newServer({{address='{}', healthCheckMode='up'}})\nsetServerPolicy(firstAvailable)\n{}\
          local blocked = newSuffixMatchNode()\nfor line in io.lines('{}') do blocked:add(newDNSName(line)) end\n\
          addAction(SuffixMatchNodeRule(blocked, true), RCodeAction(DNSRCode.NXDOMAIN))\n",
+        one_more.repeat(plan.threads.saturating_sub(1)),
         plan.upstream,
         if plan.cache { cache } else { "" },
         plan.names.display()
@@ -33,7 +35,7 @@ pub fn dnsdist(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     Ok(words.into_iter().map(str::to_owned).chain([path.display().to_string()]).collect())
 }
 
-/// One thread, forwarding, no validation.
+/// Forwarding, no validation; more than one thread share the port by `reuseport`.
 pub fn recursor(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     std::fs::write(plan.folder.join("rpz.zone"), policy_zone(plan)?)?;
     let folder = plan.folder.display();
@@ -43,10 +45,12 @@ pub fn recursor(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     )?;
     let config = format!(
         "local-address={}\nlocal-port={}\ndaemon=no\ndisable-syslog=yes\nloglevel=3\nquiet=yes\nsocket-dir={folder}\n\
-         write-pid=no\nthreads=1\npdns-distributes-queries=no\nforward-zones-recurse=.={}\ndont-query=\ndnssec=off\n\
+         write-pid=no\nthreads={}\nreuseport={}\npdns-distributes-queries=no\nforward-zones-recurse=.={}\ndont-query=\ndnssec=off\n\
          security-poll-suffix=\nallow-from=127.0.0.0/8\nlua-config-file={folder}/rpz.lua\nmax-mthreads=4096\n{}",
         address.ip(),
         address.port(),
+        plan.threads,
+        if plan.threads > 1 { "yes" } else { "no" },
         plan.upstream,
         if plan.cache { "" } else { "disable-packetcache=yes\n" }
     );
@@ -54,7 +58,8 @@ pub fn recursor(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     Ok(vec![format!("--config-dir={folder}")])
 }
 
-/// One process, forwarding, no validation.
+/// Forwarding, no validation. A process has one thread; several share the port and the cache, as Debian's
+/// `kresd@1`, `kresd@2` do. The shell starts the others and becomes the first.
 pub fn knot(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     std::fs::write(plan.folder.join("rpz.zone"), policy_zone(plan)?)?;
     let folder = plan.folder.display();
@@ -69,5 +74,9 @@ pub fn knot(plan: &Plan, address: SocketAddr) -> Outcome<Vec<String>> {
     );
     let path = plan.folder.join("kresd.conf");
     std::fs::write(&path, config)?;
-    Ok(vec!["-n".to_owned(), "-c".to_owned(), path.display().to_string(), plan.folder.display().to_string()])
+    let one = format!("{} -n -c {} {folder}", super::Kind::Knot.program(), path.display());
+    Ok(vec![
+        "-c".to_owned(),
+        format!("{}exec {one}", format!("{one} & ").repeat(plan.threads.saturating_sub(1))),
+    ])
 }

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::figures;
-use super::rounds::{MIXES, Measured};
+use super::MIXES;
+use super::rounds::Measured;
+use crate::sample::figures;
 
 const WIDTH: f64 = 760.0;
 /// Where bars begin, and room on the right for their figures.

@@ -1,14 +1,15 @@
 //! Round after round over all contenders, with both generators and every mix of questions.
 
-use super::{Bench, Sample, saturate};
-use crate::Outcome;
-use crate::load::dnsperf;
-use crate::load::paced;
-use crate::load::stream::Mix;
-use crate::machine::Memory;
+use std::path::{Path, PathBuf};
 
-/// The mixes that peers are compared by.
-pub const MIXES: [Mix; 3] = [Mix::Blocked, Mix::Cached, Mix::Mixed];
+use super::{Field, MIXES};
+use crate::Outcome;
+use crate::load::stream::Mix;
+use crate::load::{dnsperf, paced};
+use crate::machine::Memory;
+use crate::sample::{self, Sample, saturate};
+use crate::servers::Kind;
+
 /// Questions in a file for dnsperf: enough for its run at a rate that none of them reaches.
 const QUESTIONS_A_SECOND: usize = 300_000;
 
@@ -29,7 +30,9 @@ pub struct Runs {
 #[derive(Debug)]
 pub struct Measured {
     /// Its name.
-    pub name: String,
+    pub name: &'static str,
+    /// Which server it is; an echo is none.
+    pub kind: Option<Kind>,
     /// By mix, in the order of [`MIXES`].
     pub runs: Vec<Runs>,
     /// Memory at the end.
@@ -39,19 +42,20 @@ pub struct Measured {
 }
 
 /// Measures everybody.
-pub fn run(bench: &mut Bench) -> Outcome<Vec<Measured>> {
+pub fn run(field: &mut Field<'_>) -> Outcome<Vec<Measured>> {
     let runs = || MIXES.iter().map(|_| Runs::default()).collect::<Vec<_>>();
-    let mut all: Vec<Vec<Runs>> = bench.contenders.iter().map(|_| runs()).collect();
-    for round in 0..bench.pace.rounds {
+    let mut all: Vec<Vec<Runs>> = field.contenders.iter().map(|_| runs()).collect();
+    for round in 0..field.pace.rounds {
         for (number, mix) in MIXES.into_iter().enumerate() {
-            eprintln!("benches: round {} of {}: {}", round + 1, bench.pace.rounds, mix.name());
-            let questions = bench.questions(mix)?;
-            for (at, own) in all.iter_mut().enumerate() {
-                let Some(runs) = own.get_mut(number) else { continue };
-                let Err(error) = bench.measure(at, mix, questions.as_deref(), runs) else { continue };
-                let name = bench.contenders.get(at).map_or("", |contender| contender.name.as_str());
+            eprintln!("benches: round {} of {}: {}", round + 1, field.pace.rounds, mix.name());
+            let questions = field.questions(mix)?;
+            for turn in 0..all.len() {
+                let at = (turn + round) % all.len();
+                let Some(runs) = all.get_mut(at).and_then(|own| own.get_mut(number)) else { continue };
+                let Err(error) = field.measure(at, mix, questions.as_deref(), runs) else { continue };
+                let name = field.contenders.get(at).map_or("", |contender| contender.name);
                 // One peer that gives up is no reason to lose the rest of a long run.
-                bench.failures.push(format!(
+                field.failures.push(format!(
                     "{name} failed in round {}, {}, and lacks those figures: {error}",
                     round + 1,
                     mix.name()
@@ -59,12 +63,13 @@ pub fn run(bench: &mut Bench) -> Outcome<Vec<Measured>> {
             }
         }
     }
-    let contenders = bench.contenders.iter().zip(all);
+    let contenders = field.contenders.iter().zip(all);
     contenders
         .map(|(contender, runs)| {
             let running = contender.running(Mix::Mixed)?;
             Ok(Measured {
-                name: contender.name.clone(),
+                name: contender.name,
+                kind: contender.kind,
                 runs,
                 memory: running.process.memory().unwrap_or_default(),
                 loading: running.loading.as_secs_f64(),
@@ -73,14 +78,14 @@ pub fn run(bench: &mut Bench) -> Outcome<Vec<Measured>> {
         .collect()
 }
 
-impl Bench {
+impl Field<'_> {
     /// The file of one round for dnsperf; its fresh names are new to everybody in this round.
-    fn questions(&mut self, mix: Mix) -> Outcome<Option<std::path::PathBuf>> {
+    fn questions(&self, mix: Mix) -> Outcome<Option<PathBuf>> {
         if dnsperf::missing().is_some() {
             return Ok(None);
         }
-        let path = self.folder.join(format!("questions-{}.txt", mix.name()));
-        let mut stream = self.stream(mix);
+        let path = self.arena.folder.join(format!("questions-{}.txt", mix.name()));
+        let mut stream = self.arena.stream(mix);
         let seconds = usize::try_from(self.pace.dnsperf)?;
         let count = if mix == Mix::Mixed { seconds * QUESTIONS_A_SECOND } else { stream.len() };
         std::fs::write(&path, stream.as_text(count))?;
@@ -88,35 +93,23 @@ impl Bench {
     }
 
     /// One contender, one mix, one round.
-    fn measure(
-        &mut self,
-        at: usize,
-        mix: Mix,
-        questions: Option<&std::path::Path>,
-        runs: &mut Runs,
-    ) -> Outcome<()> {
-        let mut stream = self.stream(mix);
-        let (pace, paced_stream) = (self.pace, &mut self.stream(mix));
+    fn measure(&self, at: usize, mix: Mix, questions: Option<&Path>, runs: &mut Runs) -> Outcome<()> {
         let contender = self.contenders.get(at).ok_or("no such contender")?;
         let running = contender.running(mix)?;
         if contender.kind.is_some() && mix != Mix::Blocked {
-            self.warm(running)?;
+            self.arena.warm(running.address)?;
         }
-        runs.own.push(saturate(running, &mut stream, mix, pace.run)?);
+        runs.own.push(saturate(running, &mut self.arena.stream(mix), mix, self.pace.run)?);
         if let Some(questions) = questions {
-            let before = running.process.spent()?;
-            let measured = dnsperf::run(running.address, questions, pace.dnsperf, 128)?;
-            let spent = running.process.spent()?.since(before);
-            let processor = spent.total / measured.answered.max(1.0);
-            runs.dnsperf.push(Sample {
-                processor,
-                user: processor * spent.user / (spent.user + spent.system).max(1.0),
-                rate: measured.rate,
-                lost: measured.lost / (measured.answered + measured.lost).max(1.0),
-            });
+            runs.dnsperf.push(sample::of(&running.process, || {
+                let measured = dnsperf::run(running.address, questions, self.pace.dnsperf, 128)?;
+                let sent = (measured.answered + measured.lost).max(1.0);
+                Ok((measured.answered, measured.rate, measured.lost / sent))
+            })?);
         }
-        let paced =
-            paced::run(running.address, paced_stream, pace.rate, &mut |took| took >= pace.run, &mut |_| {})?;
+        let (mut stream, run) = (self.arena.stream(mix), self.pace.run);
+        let mut over = |took| took >= run;
+        let paced = paced::run(running.address, &mut stream, self.pace.rate, &mut over, &mut |_| {})?;
         runs.times.push((paced.within(0.5), paced.within(0.99)));
         runs.late += paced.late;
         Ok(())
