@@ -49,7 +49,9 @@ impl Snapshot {
             Hop::Target(name) => {
                 let probe = self.probe(name);
                 let listed = |stream| !self.index.find_probed(name, rtype, stream, &probe).here.is_empty();
-                !listed(false) && !(self.has_tcp_only && listed(true)) && !self.names.is_ruled(name, &probe)
+                let spoken_of =
+                    listed(false) || (self.has_tcp_only && listed(true)) || self.names.is_ruled(name, &probe);
+                !spoken_of
             }
         }
     }

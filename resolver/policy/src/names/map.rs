@@ -68,10 +68,10 @@ impl NameMap {
         let (first, hash) = self.first_place(hash);
         let count = self.places.len();
         let mut order = (0..count).map(|step| (first + step) % count);
-        if let Some(free) = order.find(|&place| self.places.get(place).is_some_and(|place| place.spot == 0)) {
-            if let Some(place) = self.places.get_mut(free) {
-                *place = Place { hash, spot };
-            }
+        if let Some(free) = order.find(|&place| self.places.get(place).is_some_and(|place| place.spot == 0))
+            && let Some(place) = self.places.get_mut(free)
+        {
+            *place = Place { hash, spot };
         }
     }
 
