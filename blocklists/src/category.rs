@@ -267,10 +267,30 @@ impl CategorySet {
         self.used().iter().zip(other.used()).any(|(mine, theirs)| mine & theirs != 0)
     }
 
+    /// Whether all three share a category.
+    #[must_use]
+    #[inline]
+    pub fn shares(&self, one: &Self, other: &Self) -> bool {
+        self.used()
+            .iter()
+            .zip(one.used())
+            .zip(other.used())
+            .any(|((mine, one), other)| mine & one & other != 0)
+    }
+
     /// The lowest number in both.
     #[must_use]
+    #[inline]
     pub fn first_in(&self, other: &Self) -> Option<u16> {
-        self.intersection(other).iter().next()
+        lowest(self.used().iter().zip(other.used()).map(|(mine, theirs)| mine & theirs))
+    }
+
+    /// The lowest number in both that a third set does not have.
+    #[must_use]
+    #[inline]
+    pub fn first_in_but(&self, other: &Self, not: &Self) -> Option<u16> {
+        let words = self.used().iter().zip(other.used()).zip(&not.words);
+        lowest(words.map(|((mine, theirs), not)| mine & theirs & !not))
     }
 
     /// Numbers in rising order.
@@ -288,6 +308,13 @@ impl CategorySet {
     fn used(&self) -> &[u64] {
         self.words.get(..usize::from(self.used)).unwrap_or(&self.words)
     }
+}
+
+/// The lowest number in a set's words.
+#[inline]
+fn lowest(words: impl Iterator<Item = u64>) -> Option<u16> {
+    let (place, word) = (0_u32..).zip(words).find(|(_, word)| *word != 0)?;
+    u16::try_from(place * u64::BITS + word.trailing_zeros()).ok()
 }
 
 impl PartialEq for CategorySet {
@@ -365,6 +392,9 @@ mod tests {
         assert_eq!(set.iter().collect::<Vec<_>>(), [0, 63, 64, 1023]);
         let other: CategorySet = [64, 7].into_iter().collect();
         assert_eq!(set.first_in(&other), Some(64));
+        assert_eq!(set.first_in_but(&set, &[0, 63].into_iter().collect()), Some(64));
+        assert_eq!(set.first_in_but(&other, &set), None);
+        assert!(set.shares(&other, &set) && !set.shares(&other, &CategorySet::EMPTY));
         assert_eq!(set.difference(&other).iter().count(), 3);
         assert!(!set.difference(&set).intersects(&set));
         // Sets that hold the same are the same, however they came to be.

@@ -16,11 +16,11 @@ const OPENS_BELOW: u16 = 1;
 #[derive(Clone, Copy)]
 pub(crate) enum Asked {
     /// The listed name itself.
-    Here = 0,
+    Here,
     /// The listed name behind labels that start with `_`.
-    Service = 2,
+    Service,
     /// Any other name below.
-    Below = 4,
+    Below,
 }
 
 /// A change in owned form, as the compiler makes it: categories added, categories cut.
@@ -95,21 +95,19 @@ impl<'a> Effect<'a> {
     /// Changes `set`, what was inherited, into what holds for a name asked in this way.
     #[inline]
     pub(crate) fn apply(self, asked: Asked, set: &mut CategorySet) {
-        for &number in self.list(asked as usize) {
+        let Some((head, lists)) = self.0.split_first_chunk::<WORDS_BEFORE_LISTS>() else { return };
+        let [_, here, here_cut, service, service_cut, below, below_cut] = head.map(usize::from);
+        let (start, add, cut) = match asked {
+            Asked::Here => (0, here, here_cut),
+            Asked::Service => (here + here_cut, service, service_cut),
+            Asked::Below => (here + here_cut + service + service_cut, below, below_cut),
+        };
+        for &number in lists.get(start..start + add).unwrap_or(&[]) {
             set.insert(number);
         }
-        for &number in self.list(asked as usize + 1) {
+        for &number in lists.get(start + add..start + add + cut).unwrap_or(&[]) {
             set.remove(number);
         }
-    }
-
-    #[inline]
-    fn list(self, which: usize) -> &'a [u16] {
-        let Some(lengths) = self.0.get(1..WORDS_BEFORE_LISTS) else { return &[] };
-        let start: usize = lengths.iter().take(which).map(|&length| usize::from(length)).sum();
-        let length = lengths.get(which).map_or(0, |&length| usize::from(length));
-        let start = WORDS_BEFORE_LISTS + start;
-        self.0.get(start..start + length).unwrap_or(&[])
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use super::Found;
 use super::IndexError;
-use super::meaning::{Meaning, PATTERNED_MAX};
+use super::meaning::{Meaning, PATTERNED_MAX, Resolving};
 use super::sections::{SectionWriter, Sections, Tag};
 use crate::addresses::Addresses;
 use crate::category::CategorySet;
@@ -108,32 +108,22 @@ impl Extras {
         self.meaning.marks.len()
     }
 
-    /// Whether what the table says of a name may not be all.
+    /// Makes of what the table says of a name, marks and all, what marks and patterns come to for one
+    /// question. Most names have none: that is found out before anything is made ready for them.
     #[inline]
-    pub(super) fn may_change(&self, found: &Found) -> bool {
-        self.patterns.is_some()
-            || (!self.meaning.marks.is_empty()
-                && (found.here.intersects(&self.marks) || found.below.intersects(&self.marks)))
-    }
-
-    /// What the table's marks and the patterns come to for one question.
-    pub(super) fn resolve(&self, name: NameRef<'_>, rtype: u16, stream: bool, raw: &Found) -> Found {
-        let bit = self.meaning.rtypes.bit(rtype, stream);
-        let mut resolving = self.meaning.resolving(self.categories, bit);
-        let mut matches = false;
+    pub(super) fn resolve(&self, name: NameRef<'_>, rtype: u16, stream: bool, found: &mut Found) {
+        let start = || self.meaning.resolving(self.categories, self.meaning.rtypes.bit(rtype, stream));
+        let mut resolving = None;
         if let Some(patterns) = &self.patterns {
             patterns.matching(name, |pattern| {
-                matches = true;
+                let resolving = resolving.get_or_insert_with(start);
                 resolving.matched(self.meaning.rules_of(pattern), name);
             });
         }
-        if !matches && !raw.here.intersects(&self.marks) && !raw.below.intersects(&self.marks) {
-            return *raw;
+        let marked = || found.here.intersects(&self.marks) || found.below.intersects(&self.marks);
+        if resolving.is_some() || marked() {
+            finish(resolving.unwrap_or_else(start), found);
         }
-        let here = resolving.here(&raw.here);
-        // What does not hold for every type denies nothing: neither the name nor what is below.
-        let below = if resolving.partial { CategorySet::EMPTY } else { resolving.below(&raw.below) };
-        Found { here, below, opens_below: raw.opens_below }
     }
 
     /// Whether any entry of a category says how its names are answered; of most none does.
@@ -176,6 +166,13 @@ impl Extras {
         let patterns = self.patterns.as_ref().map_or(0, Patterns::bytes);
         patterns + self.answers.bytes() + self.clients.bytes()
     }
+}
+
+#[cold]
+fn finish(mut resolving: Resolving<'_>, found: &mut Found) {
+    found.here = resolving.here(&found.here);
+    // What does not hold for every type denies nothing: neither the name nor what is below.
+    found.below = if resolving.partial { CategorySet::EMPTY } else { resolving.below(&found.below) };
 }
 
 const _: () = assert!(PATTERNED_MAX <= u16::MAX as usize);

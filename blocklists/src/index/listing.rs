@@ -71,6 +71,7 @@ impl Index {
 
     /// What lists have of a client's address; the same for all its questions.
     #[must_use]
+    #[inline]
     pub fn client_listing(&self, address: IpAddr) -> Listing {
         Listing(self.tables.extras.clients.set_of(address))
     }

@@ -270,23 +270,18 @@ impl Index {
     /// entries that want to be asked over TCP say nothing. A probe of another index is noticed and the
     /// name hashed anew; one of another name is the caller's mistake.
     #[must_use]
+    #[inline]
     pub fn find_probed(&self, name: NameRef<'_>, rtype: u16, stream: bool, probe: &Probe) -> Found {
         if !self.has_probed(probe) {
             return self.find_over(name, rtype, stream);
         }
-        let mut base = Found::NOTHING;
-        let (listed, _) = walk(&self.tables, name, probe, &mut base);
-        if self.tables.extras.may_change(&base) {
-            base = self.tables.extras.resolve(name, rtype, stream, &base);
+        let mut found = Found::NOTHING;
+        let (listed, _) = walk(&self.tables, name, probe, &mut found);
+        self.tables.extras.resolve(name, rtype, stream, &mut found);
+        if let Some(over) = &self.over {
+            over.add(name, probe, listed, &mut found);
         }
-        let Some(over) = &self.over else { return base };
-        // An overlay holds neither marks nor patterns: what needs them is the index's.
-        let mut own = Found::NOTHING;
-        let (listed_over, whole) = walk(&over.tables, name, probe, &mut own);
-        match (listed || !base.here.is_empty(), listed_over) {
-            (false, false) => base,
-            (_, listed_over) => over.unite(&base, listed_over.then_some(&own), whole),
-        }
+        found
     }
 
     /// What the big table says, marks and all.

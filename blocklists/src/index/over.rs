@@ -6,11 +6,13 @@
 //! [`Stand`]s about categories.
 
 use super::file::{BASE, OPENERS};
+use super::probe::Probe;
 use super::sections::numbers;
 use super::table::Tables;
-use super::walk::WholeHash;
+use super::walk::{WholeHash, walk};
 use super::{Found, IndexError, IndexedSource};
 use crate::category::{CATEGORIES_MAX, CategoryId, CategorySet, Stand};
+use crate::name::NameRef;
 
 /// What an overlay's own category number stands for.
 #[derive(Clone, Copy)]
@@ -77,9 +79,19 @@ impl Over {
         Ok(Self { id, tables, sources, strict, base_numbers, meanings, openers, categories })
     }
 
+    /// Adds what the overlay says of a name to what its base says; `listed`: it, or any name above it,
+    /// is in the base's table. An overlay holds neither marks nor patterns: what needs them is the base's.
+    pub(super) fn add(&self, name: NameRef<'_>, probe: &Probe, listed: bool, base: &mut Found) {
+        let mut own = Found::NOTHING;
+        let (listed_over, whole) = walk(&self.tables, name, probe, &mut own);
+        if listed || listed_over || !base.here.is_empty() {
+            *base = self.unite(base, listed_over.then_some(&own), whole);
+        }
+    }
+
     /// What base and overlay say together; `own` is what the overlay says, if anything, and `whole`
     /// what its walk gave.
-    pub(super) fn unite(&self, base: &Found, own: Option<&Found>, whole: WholeHash) -> Found {
+    fn unite(&self, base: &Found, own: Option<&Found>, whole: WholeHash) -> Found {
         let opens_below =
             base.opens_below || whole.is_some_and(|hash| self.openers.binary_search(&hash).is_ok());
         let (here, below) = (self.of_base(&base.here), self.of_base(&base.below));

@@ -51,7 +51,9 @@ pub(super) fn walk(
         _ if is_service_prefix(name, labels_left) => Asked::Service,
         _ => Asked::Below,
     };
-    found.here = found.below;
+    if !found.below.is_empty() {
+        found.here = found.below;
+    }
     effect.apply(asked, &mut found.here);
     effect.apply(Asked::Below, &mut found.below);
     found.opens_below = labels_left == 0 && effect.opens_below();

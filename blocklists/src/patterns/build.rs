@@ -10,7 +10,7 @@ use regex_automata::util::syntax::parse_with;
 use regex_syntax::hir::Hir;
 use thiserror::Error;
 
-use super::{Automaton, FRAGMENT, Patterns, SIEVE_BITS, Spelling, fragments, sieve_place};
+use super::{Automaton, FRAGMENT, Patterns, SIEVE_BITS, Sieve, Spelling, fragments, sieve_place};
 use crate::name::NameRef;
 use crate::parse::pattern::syntax;
 
@@ -172,7 +172,7 @@ fn share(patterns: Vec<(u32, &str, sparse::DFA<Vec<u8>>)>) -> Vec<Automaton> {
 }
 
 /// Chooses for every run of letters the fragment that the fewest others have, and notes it.
-fn sieve(called: &[(u32, Vec<Vec<u8>>)]) -> (Box<[u64]>, Vec<(u32, u32)>) {
+fn sieve(called: &[(u32, Vec<Vec<u8>>)]) -> (Sieve, Vec<(u32, u32)>) {
     let windows = |run: &Vec<u8>| -> Vec<u32> {
         run.windows(FRAGMENT)
             .filter_map(|window| window.first_chunk().copied())
@@ -194,7 +194,7 @@ fn sieve(called: &[(u32, Vec<Vec<u8>>)]) -> (Box<[u64]>, Vec<(u32, u32)>) {
     }
     fragments.sort_unstable();
     fragments.dedup();
-    let mut sieve = vec![0_u64; 1 << (SIEVE_BITS - 6)].into_boxed_slice();
+    let mut sieve = Sieve::new([0; 1 << (SIEVE_BITS - 6)]);
     for &(fragment, _) in &fragments {
         let (word, bit) = sieve_place(fragment);
         if let Some(bits) = sieve.get_mut(word) {

@@ -36,10 +36,13 @@ pub(crate) struct Patterns {
     /// Automata that no fragment calls.
     always: Vec<u32>,
     /// Which fragments there are, hashed.
-    sieve: Box<[u64]>,
+    sieve: Sieve,
     /// Fragments, sorted, each with the automaton that it calls.
     fragments: Vec<(u32, u32)>,
 }
+
+/// As long as its places are many, so that none lies outside.
+type Sieve = Box<[u64; 1 << (SIEVE_BITS - 6)]>;
 
 /// One automaton and the numbers of the patterns that it tells apart.
 struct Automaton {
@@ -125,25 +128,25 @@ impl Spelling {
 
     /// Spells a name out. A dot inside a label becomes a byte that no pattern means by a dot.
     fn spell(&mut self, name: NameRef<'_>) -> &[u8] {
-        let mut end = 0;
-        for label in name.labels() {
-            // The length octet's place takes the dot, or the first mark.
-            if let Some(place) = self.0.get_mut(end) {
-                *place = if end == 0 { FIRST } else { b'.' };
-            }
-            for (place, &letter) in self.0.iter_mut().skip(end + 1).zip(label) {
-                *place = if letter == b'.' { INNER_DOT } else { letter };
-            }
-            end += 1 + label.len();
+        let wire = name.wire();
+        let Some(text) = self.0.get_mut(..wire.len()).filter(|_| !name.is_root()) else {
+            return &[FIRST, LAST];
+        };
+        for (place, &letter) in text.iter_mut().zip(wire) {
+            *place = if letter == b'.' { INNER_DOT } else { letter };
         }
-        if end == 0 {
-            self.0[0] = FIRST;
-            end = 1;
+        // The places of the length octets take the dots.
+        let mut at = 0;
+        while let (Some(place), Some(&length)) = (text.get_mut(at), wire.get(at))
+            && length != 0
+        {
+            *place = b'.';
+            at += 1 + usize::from(length);
         }
-        if let Some(place) = self.0.get_mut(end) {
-            *place = LAST;
+        if let [first, .., last] = text {
+            (*first, *last) = (FIRST, LAST);
         }
-        self.0.get(..=end).unwrap_or(&[FIRST, LAST])
+        text
     }
 }
 

@@ -49,7 +49,7 @@ impl Patterns {
         if !rest.0.is_empty() || !fragments.is_sorted() {
             return None;
         }
-        let mut sieve = vec![0_u64; 1 << (SIEVE_BITS - 6)].into_boxed_slice();
+        let mut sieve = Box::new([0; 1 << (SIEVE_BITS - 6)]);
         for &(fragment, _) in &fragments {
             let (word, bit) = sieve_place(fragment);
             *sieve.get_mut(word)? |= bit;

@@ -279,25 +279,26 @@ impl Case<'_> {
             trace.step(10, "categories", || "on no list".to_owned());
             return None;
         }
-        let left = self.left_after_approved();
-        trace.step(9, "approved lists", || words::approved(self, &left));
-        trace.step(10, "categories", || words::categories(self, &left));
-        let (verb, category) = self.strictest(&left)?;
-        Some(self.by_verb(verb, category, &left, trace))
+        trace.step(9, "approved lists", || words::approved(self, &self.left_after_approved()));
+        trace.step(10, "categories", || words::categories(self, &self.left_after_approved()));
+        // Where no approved list clears any, there is no need of a set of its own: `strictest` passes by
+        // what has no say.
+        let cleared = self.said.approved.map(|_| self.left_after_approved());
+        let left = cleared.as_ref().unwrap_or(&self.found.here);
+        let (verb, category) = self.strictest(left)?;
+        Some(self.by_verb(verb, category, left, trace))
     }
 
     /// The first of the name's categories that is in a set.
     fn first_in(&self, set: &CategorySet) -> Option<u16> {
-        (self.listed && self.found.here.intersects(set))
-            .then(|| self.first_told(&self.found.here, set))
-            .flatten()
+        if self.listed { self.first_told(&self.found.here, set) } else { None }
     }
 
     /// Of the categories that are in a set, the one that a reason names: one that schools know before
     /// a service of the catalogue, which only follows it.
     fn first_told(&self, categories: &CategorySet, set: &CategorySet) -> Option<u16> {
-        let known = categories.intersection(set);
-        known.difference(&self.snapshot.services).iter().next().or_else(|| known.iter().next())
+        let follower = categories.first_in(set)?;
+        Some(categories.first_in_but(set, &self.snapshot.services).unwrap_or(follower))
     }
 
     /// The name's categories but those that have no say in this policy, or that its approved lists
@@ -314,15 +315,16 @@ impl Case<'_> {
         left
     }
 
-    /// The strictest verb of some categories, and the first category that has it.
+    /// The strictest verb of some categories, and the first category that has it; those that have no
+    /// say in this policy have no verb.
     pub(crate) fn strictest(&self, categories: &CategorySet) -> Option<(Verb, u16)> {
-        if categories.is_empty() {
-            return None;
-        }
-        let mut strict = self.verbs.by_strictness.iter().filter(|(_, set)| categories.intersects(set));
+        let strict = &self.verbs.by_strictness;
         let strictest =
-            strict.next().and_then(|(verb, set)| Some((*verb, self.first_told(categories, set)?)));
-        strictest.or_else(|| Some((Verb::Allow, self.first_told(categories, categories)?)))
+            strict.iter().find_map(|(verb, set)| Some((*verb, self.first_told(categories, set)?)));
+        strictest.or_else(|| {
+            let heard = categories.difference(&self.verbs.ignored);
+            Some((Verb::Allow, self.first_told(&heard, &heard)?))
+        })
     }
 
     /// The verdict of one category's verb. Sealed never comes here: step 7 was before.
@@ -334,7 +336,7 @@ impl Case<'_> {
             Verb::Watch => Decision { verdict: Verdict::Watch, ..self.allow(reason, Waiver::Nothing) },
             Verb::Times | Verb::Ask | Verb::Block | Verb::Seal => {
                 // What an approved list clears here, it may clear below as well.
-                let below = self.covers_below(&self.verbs.blocked.intersection(left));
+                let below = self.found.below.shares(&self.verbs.blocked, left) && !self.found.opens_below;
                 self.block_by(reason, below, |opened| self.opens_for_lists(opened), trace)
             }
         }
