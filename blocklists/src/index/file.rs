@@ -12,6 +12,7 @@ use std::thread;
 use sha2::{Digest, Sha256};
 
 use super::IndexError;
+use super::buffer::Buffer;
 use super::extras::{self, Extras};
 use super::sections::{SectionWriter, Sections, Tag, numbers};
 use super::table::{Effects, Parts, RECORD, Tables, free_bits, start};
@@ -63,10 +64,10 @@ pub(crate) fn id_of(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// What the system says.
-pub(crate) fn load(path: &Path) -> io::Result<(Vec<u8>, String)> {
+pub(crate) fn load(path: &Path) -> io::Result<(Buffer, String)> {
     let mut file = File::open(path)?;
     let length = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-    let mut bytes = vec![0; length];
+    let mut bytes = Buffer::zeros(length)?;
     let digest = {
         let (send, receive) = mpsc::channel::<&[u8]>();
         let chunks = bytes.chunks_mut(CHUNK);
@@ -150,7 +151,7 @@ impl<W: Write> Write for Hashing<W> {
 ///
 /// # Errors
 /// [`IndexError`] for anything that [`write`] would not have written.
-pub(crate) fn read(bytes: Vec<u8>, magic: Tag) -> Result<Tables, IndexError> {
+pub(crate) fn read(bytes: impl Into<Buffer>, magic: Tag) -> Result<Tables, IndexError> {
     let sections = Sections::read(bytes, magic, &KNOWN)?;
     let (records, entries) = (sections.place(BUCKETS), sections.place(ENTRIES));
     let (Some(records), Some(entries)) = (records, entries) else {
@@ -165,7 +166,7 @@ pub(crate) fn read(bytes: Vec<u8>, magic: Tag) -> Result<Tables, IndexError> {
 ///
 /// # Errors
 /// As [`read`].
-pub(super) fn tables(bytes: Vec<u8>, magic: Tag, records: usize) -> Result<Tables, IndexError> {
+pub(super) fn tables(bytes: impl Into<Buffer>, magic: Tag, records: usize) -> Result<Tables, IndexError> {
     let tables = small_tables(Sections::read(bytes, magic, &KNOWN)?, records)?;
     check_small(&tables)?;
     Ok(tables)

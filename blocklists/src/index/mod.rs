@@ -6,6 +6,7 @@
 
 pub(crate) mod action;
 mod away;
+mod buffer;
 pub(crate) mod effect;
 pub(crate) mod extras;
 mod file;
@@ -145,7 +146,7 @@ impl Index {
         self.lay_over(id_of(bytes), bytes.to_vec())
     }
 
-    fn lay_over(&self, id: String, bytes: Vec<u8>) -> Result<Self, IndexError> {
+    fn lay_over(&self, id: String, bytes: impl Into<buffer::Buffer>) -> Result<Self, IndexError> {
         let over = Over::new(&self.tables, &self.id, id, file::read(bytes, OVERLAY)?)?;
         Ok(Self { over: Some(Arc::new(over)), ..self.clone() })
     }
@@ -293,7 +294,7 @@ impl Index {
 }
 
 /// Reads a file and its SHA-256, which its name must be.
-fn load(path: &Path) -> Result<(Vec<u8>, String), IndexError> {
+fn load(path: &Path) -> Result<(buffer::Buffer, String), IndexError> {
     let (bytes, id) =
         file::load(path).map_err(|error| IndexError::Unreadable { path: path.to_owned(), error })?;
     if path.file_stem().and_then(|stem| stem.to_str()) != Some(&id) {

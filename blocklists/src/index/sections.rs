@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 
 use super::IndexError;
+use super::buffer::Buffer;
 
 /// Eight bytes that say what a section holds.
 pub(crate) type Tag = [u8; 8];
@@ -23,14 +24,14 @@ const SECTIONS_MAX: usize = 64;
 
 /// The bytes of a file and where its sections are.
 pub(crate) struct Sections {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     places: Vec<(Tag, Range<usize>)>,
 }
 
 impl Sections {
     /// No bytes, no sections.
     pub(crate) const fn none() -> Self {
-        Self { bytes: Vec::new(), places: Vec::new() }
+        Self { bytes: Buffer::Small(Vec::new()), places: Vec::new() }
     }
 
     /// Finds the sections in the bytes of a file.
@@ -38,7 +39,8 @@ impl Sections {
     /// # Errors
     /// [`IndexError`] for a wrong magic or version, a tag not among `known` or met twice, or a
     /// section that does not fit.
-    pub(crate) fn read(bytes: Vec<u8>, magic: Tag, known: &[Tag]) -> Result<Self, IndexError> {
+    pub(crate) fn read(bytes: impl Into<Buffer>, magic: Tag, known: &[Tag]) -> Result<Self, IndexError> {
+        let bytes = bytes.into();
         let too_early = IndexError::Damaged("it ends too early");
         if bytes.first_chunk() != Some(&magic) {
             return Err(IndexError::Damaged("it does not start as an index does"));
