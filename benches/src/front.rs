@@ -62,7 +62,7 @@ pub fn run(options: &Options) -> Outcome<ExitCode> {
     let mut text = arena.introduce(options, "front", "What an answer costs above the kernel", &method);
     let list = arena.list().display().to_string();
     let servers = [
-        engine::start(&arena, BARE, &School::small(&[&list]), false)?,
+        engine::start(&arena, BARE, &School { safe_search: false, ..School::small(&[&list]) }, false)?,
         engine::start(&arena, FULL, &engine::full(&list), true)?,
         arena.start(Kind::Schoolgate, &arena.plan("schoolgate"))?,
     ];

@@ -30,10 +30,10 @@ pub struct School {
 }
 
 impl School {
-    /// One network, one policy, these lists in one category.
+    /// One network, one policy, these lists in one category; safe search as every preset for pupils has it.
     pub fn small(lists: &[&str]) -> Self {
         let sources = lists.iter().map(|list| ("ads".to_owned(), (*list).to_owned())).collect();
-        Self { sources, policies: 1, subnets: 1, devices: 0, rules: 0, safe_search: false }
+        Self { sources, policies: 1, subnets: 1, devices: 0, rules: 0, safe_search: true }
     }
 
     /// Writes `policy.toml` into a folder.
