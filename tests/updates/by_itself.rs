@@ -69,6 +69,8 @@ fn a_provider_that_is_gone_holds_up_no_start() {
     scene.school.start().unwrap();
     assert_eq!(scene.said("ours.example"), "NXDOMAIN");
     assert_eq!(scene.status("bets")["state"], "missing");
+    let told = |log: String| log.contains("bets: ") && log.contains("503") && log.contains("are not fresh");
+    scene.school.until("the log says which and why", || told(scene.school.log()));
     scene.school.stop();
     scene.provider.asked();
     scene.school.start().unwrap();
