@@ -21,8 +21,8 @@ pub fn masked(url: &str) -> String {
     let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
     let (host, path) = place.split_at(place.find('/').unwrap_or(place.len()));
     let host = match host.rsplit_once('@') {
-        Some((_, host)) => format!("{MASK}@{host}"),
-        None => host.to_owned(),
+        Some((user, host)) if !user.is_empty() => format!("{MASK}@{host}"),
+        _ => host.to_owned(),
     };
     let query = query.map_or_else(String::new, |query| {
         let parameters: Vec<String> = query.split('&').map(parameter).collect();

@@ -69,6 +69,8 @@ fn a_provider_that_is_gone_holds_up_no_start() {
     scene.school.start().unwrap();
     assert_eq!(scene.said("ours.example"), "NXDOMAIN");
     assert_eq!(scene.status("bets")["state"], "missing");
+    let told = |log: String| log.contains("bets: ") && log.contains("503") && log.contains("are not fresh");
+    scene.school.until("the log says which and why", || told(scene.school.log()));
     scene.school.stop();
     scene.provider.asked();
     scene.school.start().unwrap();
@@ -86,6 +88,11 @@ fn a_correction_in_the_policy_opens_a_wrongly_listed_name_within_seconds_of_the_
     assert_eq!(scene.said("bet70.example"), "NXDOMAIN");
     let now = std::fs::read(scene.school.path("state/lists/current")).unwrap();
     assert!(now.starts_with(&index) && now.len() > index.len(), "the index is the same, with an overlay");
+    let changes = scene.school.run(&["lists", "changes", "--names"]).out;
+    assert!(
+        changes.contains("corrections") && changes.contains("+gambling takes out bet7.example"),
+        "{changes}"
+    );
     scene.school.edit("policy.toml", correction, "");
     assert_eq!(scene.school.run(&["reload"]).code, Some(0));
     scene.school.until("the name is blocked again", || scene.said("www.bet7.example") == "NXDOMAIN");

@@ -2,8 +2,6 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 
 use blocklists_update::{Lists, LoadedFrom};
 
@@ -25,7 +23,8 @@ fn edition(lists: &Lists) -> u64 {
 
 #[test]
 fn killed_at_any_moment_of_an_update_the_lists_are_whole_and_of_one_edition() {
-    survives(&Scene::open());
+    let scene = Scene::open();
+    scene.while_pupils_ask(|answers, is_over| kill_many(&scene, answers, is_over));
 }
 
 #[test]
@@ -38,26 +37,9 @@ fn killed_at_any_moment_of_an_update_of_the_overlay_alone_the_lists_are_whole_to
         current.lines().next().map(str::to_owned)
     };
     let before = index();
-    survives(&scene);
+    scene.while_pupils_ask(|answers, is_over| kill_many(&scene, answers, is_over));
     assert_eq!(index(), before, "the big index is the same all along");
     assert_eq!(scene.said("www.evil20000.example"), "NXDOMAIN");
-}
-
-/// Pupils ask all along while updates are killed.
-fn survives(scene: &Scene) {
-    let (done, answers) = (AtomicBool::new(false), AtomicU64::new(0));
-    thread::scope(|threads| {
-        let asking = threads.spawn(|| {
-            while !done.load(Ordering::Relaxed) {
-                assert_eq!(scene.said("www.bet0.example"), "NXDOMAIN", "filtering stopped");
-                assert_ne!(scene.said("shop.example"), "NXDOMAIN", "answering stopped");
-                answers.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        kill_many(scene, &answers, &|| asking.is_finished());
-        done.store(true, Ordering::Relaxed);
-        asking.join().unwrap();
-    });
 }
 
 /// Kills updates after a random number of answers that a pupil got meanwhile.
@@ -105,6 +87,8 @@ fn kill_many(scene: &Scene, answers: &AtomicU64, is_over: &dyn Fn() -> bool) {
     offer(ROUNDS + 1);
     assert!(update(PATIENCE).0);
     assert_eq!(edition(&lists), ROUNDS + 1);
+    assert_eq!(scene.status("bets")["state"], "ok", "the next update tells what is in force");
+    assert!(scene.counts("schoolgate_source_state{source=\"bets\",state=\"ok\"} 1"));
     let left: Vec<_> = std::fs::read_dir(scene.school.path("state/lists")).unwrap().collect();
     let is_unfinished = |name: &str| name.starts_with(".new-");
     assert!(!left.iter().any(|entry| is_unfinished(entry.as_ref().unwrap().file_name().to_str().unwrap())));

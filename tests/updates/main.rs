@@ -16,6 +16,9 @@ mod killed;
 #[path = "../../blocklists/update/tests/updates/provider.rs"]
 mod provider;
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
 use actors::{Plan, School, Upstream};
 use provider::Provider;
 use serde_json::Value;
@@ -70,6 +73,43 @@ impl Scene {
     /// What a pupil hears.
     fn said(&self, name: &str) -> String {
         self.school.pupil("127.20.0.5").ask(name, "A").said()
+    }
+
+    /// Pupils ask all along while something happens: what is listed stays blocked, what is not is
+    /// answered. `act` gets the count of their answers, and whether they were let down.
+    fn while_pupils_ask(&self, act: impl FnOnce(&AtomicU64, &dyn Fn() -> bool)) {
+        /// Ends the questions, also where the story fails.
+        struct Over<'a>(&'a AtomicBool);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let (done, answers) = (AtomicBool::new(false), AtomicU64::new(0));
+        thread::scope(|threads| {
+            let asking = threads.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    assert_eq!(self.said("www.bet0.example"), "NXDOMAIN", "filtering stopped");
+                    assert_ne!(self.said("shop.example"), "NXDOMAIN", "answering stopped");
+                    answers.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            let over = Over(&done);
+            act(&answers, &|| asking.is_finished());
+            drop(over);
+            asking.join().unwrap();
+        });
+        assert!(answers.into_inner() > 0, "nobody asked");
+    }
+
+    /// Every file of the lists is as it was written.
+    fn is_whole(&self) -> bool {
+        self.school.run(&["lists", "verify"]).code == Some(0)
+    }
+
+    /// The lists in force, as the file says that names them.
+    fn in_force(&self) -> String {
+        std::fs::read_to_string(self.school.path("state/lists/current")).unwrap()
     }
 
     /// What `lists status` says of a list.

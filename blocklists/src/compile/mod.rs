@@ -13,6 +13,7 @@
 //! everything is numbered in that order: the same inputs give the same bytes.
 
 mod actions;
+mod bounds;
 mod emit;
 mod gather;
 pub(crate) mod over;
@@ -94,7 +95,19 @@ pub enum CompileError {
         /// What is wrong with its copy.
         error: ReadError,
     },
-    /// A bound of the index is passed.
+    /// One source has more of something than it may have: it alone is to blame.
+    #[error("source `{id}`: there are more than {limit} {what}{place}")]
+    TooManyIn {
+        /// The source.
+        id: String,
+        /// Of what.
+        what: &'static str,
+        /// The bound.
+        limit: u64,
+        /// Where it was passed, for people; empty when that is not a line.
+        place: String,
+    },
+    /// A bound of the index is passed, by all sources together.
     #[error("there are more than {limit} {what}; use fewer or smaller sources")]
     TooMany {
         /// Of what.

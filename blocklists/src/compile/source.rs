@@ -8,12 +8,12 @@
 //! the source's other lines say. Patterns and addresses are few and are kept as they are.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::io;
 
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use super::actions::{Actions, OwnAction};
+use super::bounds::{self, Bound, Full};
 use super::gather;
 use super::over::Removals;
 use super::runs::{Run, Sorter};
@@ -26,13 +26,6 @@ use crate::report::{SAMPLES_MAX, Sample, SourceReport};
 use crate::scratch::{Room, Scratch};
 use crate::source::{Format, Location, Trust};
 use crate::starter::starter_text;
-
-/// Most groups of names that the `$denyallow` rules of one source spare.
-const SPARED_MAX: usize = 4096;
-/// Most lines that one source's exceptions take in such groups.
-const CARRIED_MAX: usize = 1 << 22;
-/// Most patterns, and most addresses, of one source.
-const SUBJECTS_MAX: usize = 1 << 21;
 
 /// What one source said, all numbers still its own.
 pub(super) struct Parsed {
@@ -158,35 +151,6 @@ impl Marks {
     }
 }
 
-/// Why a source could not be taken.
-pub(super) enum Full {
-    /// It has more of something than an index can hold.
-    TooMany(&'static str),
-    /// What it says cannot be put away.
-    Disk(io::Error),
-}
-
-impl From<&'static str> for Full {
-    fn from(what: &'static str) -> Self {
-        Self::TooMany(what)
-    }
-}
-
-impl From<io::Error> for Full {
-    fn from(error: io::Error) -> Self {
-        Self::Disk(error)
-    }
-}
-
-impl From<Full> for CompileError {
-    fn from(full: Full) -> Self {
-        match full {
-            Full::TooMany(what) => Self::TooMany { what, limit: u64::from(u32::MAX) },
-            Full::Disk(error) => Self::Disk(error),
-        }
-    }
-}
-
 /// Where sources put what they say, and how much of it each may hold in memory.
 #[derive(Clone, Copy)]
 pub(super) struct Desk<'s> {
@@ -218,7 +182,7 @@ pub(super) fn parse_below(
 /// Lines of our own, as a source that confirms what it says.
 ///
 /// # Errors
-/// [`CompileError::TooMany`]; corrections are made by people, so there are never so many.
+/// [`CompileError::TooManyIn`]; corrections are made by people, so there are never so many.
 pub(super) fn of_lines(
     lines: &[gather::Line],
     categories: Vec<CategoryId>,
@@ -227,9 +191,8 @@ pub(super) fn of_lines(
     let mut reader = Reader::empty(SourceReport::default(), true, false, desk);
     reader.parsed.categories = categories;
     for gather::Line { name, category, reach, exception } in lines {
-        let category = reader.category(category).map_err(Full::TooMany)?;
-        let feed = reader.feed(Voice { category, spared: 0, types: 0, action: 0 }).map_err(Full::TooMany)?;
-        reader.say(name.as_ref(), feed, Marks::plain(*reach, *exception))?;
+        let taken = reader.line(name.as_ref(), category, Marks::plain(*reach, *exception));
+        taken.map_err(|full| full.of("corrections"))?;
     }
     reader.finish()
 }
@@ -258,7 +221,7 @@ fn parse_with(input: &Input, mut reader: Reader<'_>) -> Result<Parsed, CompileEr
         }
     });
     read.map_err(|error| CompileError::Read { id: input.source.id.clone(), error })?;
-    full.map_or_else(|| reader.finish(), |full| Err(full.into()))
+    full.map_or_else(|| reader.finish(), |full| Err(full.of(&input.source.id)))
 }
 
 fn read_input(input: &Input, sink: &mut dyn FnMut(Piece<'_>)) -> Result<(), ReadError> {
@@ -345,13 +308,14 @@ impl<'r> Reader<'r> {
     }
 
     /// The number of a category.
-    fn category(&mut self, category: &CategoryId) -> Result<u16, &'static str> {
+    fn category(&mut self, category: &CategoryId) -> Result<u16, Bound> {
         let known = self.parsed.categories.iter().position(|known| known == category);
         let place = known.unwrap_or_else(|| {
             self.parsed.categories.push(category.clone());
             self.parsed.categories.len() - 1
         });
-        u16::try_from(place).map_err(|_| "categories of one source")
+        bounds::CATEGORIES.holds(place)?;
+        u16::try_from(place).map_err(|_| bounds::CATEGORIES)
     }
 
     /// Parses a piece of a file; `reached` is where the one before ended.
@@ -361,10 +325,10 @@ impl<'r> Reader<'r> {
         let mut result = Ok(());
         for file in ListFile::all(&input.source, name, bytes, &mut report) {
             if let Some(removals) = self.removals {
-                file.parse_on(reached, &mut report, &mut |_, rule| {
+                file.parse_on(reached, &mut report, &mut |line, rule| {
                     let taken = self.below(file.category(), &rule, removals);
                     if result.is_ok() {
-                        result = taken;
+                        result = taken.map_err(|full| full.at(name, line.number));
                     }
                 });
                 continue;
@@ -376,7 +340,7 @@ impl<'r> Reader<'r> {
                 let rule = if is_locked { Rule { spared: &[], ..rule } } else { rule };
                 let taken = self.rule(category, name, &line, &rule);
                 if result.is_ok() {
-                    result = taken;
+                    result = taken.map_err(|full| full.at(name, line.number));
                 }
             });
         }
@@ -388,16 +352,22 @@ impl<'r> Reader<'r> {
     fn below(&mut self, category: &CategoryId, rule: &Rule<'_>, removals: &Removals) -> Result<(), Full> {
         let Subject::Name(name, reach) = rule.subject else { return Ok(()) };
         let Some(level) = removals.above(category, name) else { return Ok(()) };
-        let category = self.category(&Stand::Again(level).id(category))?;
+        self.line(name, &Stand::Again(level).id(category), Marks::of(rule, reach))
+    }
+
+    /// A line that says nothing but a name.
+    fn line(&mut self, name: NameRef<'_>, category: &CategoryId, marks: Marks) -> Result<(), Full> {
+        let category = self.category(category)?;
         let feed = self.feed(Voice { category, spared: 0, types: 0, action: 0 })?;
-        self.say(name, feed, Marks::of(rule, reach))
+        self.say(name, feed, marks)
     }
 
     fn rule(&mut self, category: u16, file: &str, line: &Line<'_>, rule: &Rule<'_>) -> Result<(), Full> {
         match rule.subject {
-            Subject::Name(name, reach) => self.name(category, name, reach, rule),
+            Subject::Name(name, reach) => self.name(category, name, reach, rule)?,
             Subject::Pattern(text) => {
-                let voice = self.voice_of(category, 0, rule);
+                bounds::PATTERNS.holds(self.parsed.patterns.len())?;
+                let voice = self.voice_of(category, 0, rule)?;
                 self.parsed.patterns.push(PatternSaid {
                     text: text.to_owned(),
                     voice,
@@ -408,13 +378,9 @@ impl<'r> Reader<'r> {
                     line: line.number,
                     cancels: rule.cancels,
                 });
-                if self.parsed.patterns.len() > SUBJECTS_MAX {
-                    Err("patterns in one source".into())
-                } else {
-                    Ok(())
-                }
             }
             Subject::Answer(net) | Subject::Client(net) => {
+                bounds::ADDRESSES.holds(self.parsed.addresses.len())?;
                 self.parsed.addresses.push(AddressSaid {
                     net: net.trunc(),
                     client: matches!(rule.subject, Subject::Client(_)),
@@ -423,13 +389,9 @@ impl<'r> Reader<'r> {
                     exception: rule.exception,
                     cancels: rule.cancels,
                 });
-                if self.parsed.addresses.len() > SUBJECTS_MAX {
-                    Err("addresses in one source".into())
-                } else {
-                    Ok(())
-                }
             }
         }
+        Ok(())
     }
 
     fn name(&mut self, category: u16, name: NameRef<'_>, reach: Reach, rule: &Rule<'_>) -> Result<(), Full> {
@@ -439,7 +401,7 @@ impl<'r> Reader<'r> {
         }
         let spared =
             if rule.spared.is_empty() || rule.exception { 0 } else { self.spared_number(rule.spared)? };
-        let voice = self.voice_of(category, spared, rule);
+        let voice = self.voice_of(category, spared, rule)?;
         let (feed, marks) = (self.feed(voice)?, Marks::of(rule, reach));
         if spared != 0 {
             let sparing = self.sparing.entry((category, spared)).or_default();
@@ -460,50 +422,56 @@ impl<'r> Reader<'r> {
         Ok(self.names.push(name, feed, marks)?)
     }
 
-    fn spared_number(&mut self, spared: &[Name]) -> Result<u16, &'static str> {
+    fn spared_number(&mut self, spared: &[Name]) -> Result<u16, Bound> {
         let spared: Vec<Name> = spared.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         let place = self.spared.iter().position(|known| *known == spared).unwrap_or_else(|| {
             self.spared.push(spared);
             self.spared.len() - 1
         });
-        u16::try_from(place + 1)
-            .ok()
-            .filter(|_| place < SPARED_MAX)
-            .ok_or("sets of spared names in one source")
+        bounds::SPARED.holds(place)?;
+        u16::try_from(place + 1).map_err(|_| bounds::SPARED)
     }
 
-    fn voice_of(&mut self, category: u16, spared: u16, rule: &Rule<'_>) -> Voice {
-        let types = rule.types.map_or(0, |types| {
-            let place = self.parsed.types.iter().position(|known| known == types).unwrap_or_else(|| {
-                self.parsed.types.push(types.clone());
-                self.parsed.types.len() - 1
-            });
-            u16::try_from(place + 1).unwrap_or(u16::MAX)
-        });
+    fn voice_of(&mut self, category: u16, spared: u16, rule: &Rule<'_>) -> Result<Voice, Bound> {
+        let types = match rule.types {
+            None => 0,
+            Some(types) => {
+                let place = self.parsed.types.iter().position(|known| known == types).unwrap_or_else(|| {
+                    self.parsed.types.push(types.clone());
+                    self.parsed.types.len() - 1
+                });
+                bounds::TYPES.holds(place)?;
+                u16::try_from(place + 1).map_err(|_| bounds::TYPES)?
+            }
+        };
         let action = match rule.action {
             Action::Policy => 0,
             action => self.parsed.actions.number(&OwnAction::from(action)),
         };
-        Voice { category, spared, types, action }
+        Ok(Voice { category, spared, types, action })
     }
 
-    fn feed(&mut self, voice: Voice) -> Result<u16, &'static str> {
+    fn feed(&mut self, voice: Voice) -> Result<u16, Bound> {
         if let Some((plain, feed)) = self.plain
             && plain == voice
         {
             return Ok(feed);
         }
-        let next = u16::try_from(self.voices.len()).map_err(|_| "kinds of rules in one source")?;
-        let feed = *self.voices.entry(voice).or_insert(next);
-        if feed == next {
+        let feed = if let Some(&feed) = self.voices.get(&voice) {
+            feed
+        } else {
+            bounds::KINDS.holds(self.voices.len())?;
+            let next = u16::try_from(self.voices.len()).map_err(|_| bounds::KINDS)?;
+            self.voices.insert(voice, next);
             self.lines.push(0);
-        }
+            next
+        };
         self.plain = Some((voice, feed));
         Ok(feed)
     }
 
     fn finish(mut self) -> Result<Parsed, CompileError> {
-        self.spare()?;
+        self.spare().map_err(|full| full.of(&self.parsed.report.id))?;
         let lines = |feed: u16| self.lines.get(usize::from(feed)).copied().unwrap_or(0);
         let voices = self.voices.into_iter();
         let mut voices: Vec<_> =
@@ -529,12 +497,10 @@ impl<'r> Reader<'r> {
             let Some(voice) = voices.get(&feed).copied() else { continue };
             let own = sparing.range((voice.category, 0)..=(voice.category, u16::MAX));
             for (&(_, spared), _) in own.filter(|(_, group)| group.meets(name.as_ref(), marks)) {
+                bounds::CARRIED.holds(carried)?;
                 let feed = self.feed(Voice { spared, ..voice })?;
                 self.say(name.as_ref(), feed, marks)?;
                 carried += 1;
-                if carried > CARRIED_MAX {
-                    return Err("exceptions to rules that spare names".into());
-                }
             }
         }
         for ((category, spared), group) in sparing {

@@ -142,7 +142,9 @@ pub fn opens_below(lists: &[List], name: &[&str]) -> bool {
 /// Whether somewhere below a name a part of what it hands down does not hold, though nothing
 /// confirms it there.
 pub fn must_open_below(lists: &[List], corrections: &[Correction], name: &[&str]) -> bool {
+    let host = name;
     let handed_down = corrected(lists, corrections, &prefixed("fresh", name));
+    let service = corrected(lists, corrections, &prefixed("_fresh", name));
     let listed = lists.iter().flat_map(|list| &list.lines).filter(|line| !line.is_refused());
     let names = listed.map(|line| &line.name).chain(corrections.iter().map(|correction| &correction.name));
     let mut deeper = names.filter(|deeper| deeper.len() > name.len() && deeper.ends_with(name));
@@ -150,6 +152,11 @@ pub fn must_open_below(lists: &[List], corrections: &[Correction], name: &[&str]
         let names = [deeper.clone(), prefixed("_fresh", deeper), prefixed("fresh", deeper)];
         names.iter().any(|name| {
             let view = corrected(lists, corrections, name);
+            // A service name that stands as every one of this host does is blocked wherever the host
+            // and what is below it are, whether or not a line names it.
+            if is_service_of(name, host) && view == service {
+                return false;
+            }
             let holds = |id: &String| {
                 view.contains(id)
                     || id.strip_suffix("/unconfirmed").is_some_and(|strict| view.contains(strict))
@@ -157,6 +164,10 @@ pub fn must_open_below(lists: &[List], corrections: &[Correction], name: &[&str]
             !handed_down.iter().all(holds)
         })
     })
+}
+
+fn is_service_of(name: &[&str], host: &[&str]) -> bool {
+    name.strip_suffix(host).is_some_and(|front| front.iter().all(|label| label.starts_with('_')))
 }
 
 fn prefixed<'a>(label: &'a str, name: &[&'a str]) -> Vec<&'a str> {

@@ -133,7 +133,7 @@ impl<'l> Compiling<'l> {
             match self.turn(candidates) {
                 Ok(Some(fit)) => return Ok(fit),
                 Ok(None) => {}
-                Err(UpdateError::Compile(error)) => blame(candidates, error, self.now)?,
+                Err(UpdateError::Compile(error)) => blame(self.lists, candidates, error, self.now)?,
                 Err(error) => return Err(error),
             }
         }
@@ -226,23 +226,47 @@ fn judge<'r>(
     is_fit
 }
 
-/// Gives up the copy that could not be compiled, or, where no single one is to blame (together they
-/// are too much), all new content.
+/// Gives up what could not be compiled: the copy that the error names; else new content that cannot be
+/// compiled without the others either; else, as together they are too much, the new content with the
+/// most entries. Nothing that is in force is given up for what is new.
 ///
 /// # Errors
 /// The error itself when there is nothing left to give up.
-fn blame(candidates: &mut [Candidate], error: CompileError, now: Timestamp) -> Result<(), UpdateError> {
-    let why = error.to_string();
-    let mut given_up = false;
-    for candidate in candidates.iter_mut().filter(|candidate| candidate.after.copy.is_some()) {
-        let is_to_blame = match &error {
-            CompileError::Read { id, .. } => candidate.after.source.id == *id,
-            _ => candidate.is_new_content() && candidate.before.copy.is_some(),
-        };
-        if is_to_blame {
-            candidate.give_up(why.clone(), now);
-            given_up = true;
+fn blame(
+    lists: &Lists,
+    candidates: &mut [Candidate],
+    error: CompileError,
+    now: Timestamp,
+) -> Result<(), UpdateError> {
+    if let CompileError::Read { id, .. } | CompileError::TooManyIn { id, .. } = &error {
+        let is_named =
+            |candidate: &&mut Candidate| candidate.after.source.id == *id && candidate.after.copy.is_some();
+        let Some(named) = candidates.iter_mut().find(is_named) else { return Err(error.into()) };
+        named.give_up(error.to_string(), now);
+        return Ok(());
+    }
+    let (mut given_up, mut most) = (false, None);
+    let is_new = |candidate: &&mut Candidate| candidate.after.copy.is_some() && candidate.is_new_content();
+    for candidate in candidates.iter_mut().filter(is_new) {
+        let input = [candidate.input(lists)];
+        match compile_into(lists.root(), files::UNFINISHED, &input, 0) {
+            Err(error @ CompileError::Disk(_)) => return Err(blame_disk(lists, error)),
+            Err(error) => {
+                candidate.give_up(error.to_string(), now);
+                given_up = true;
+            }
+            Ok(alone) if most.as_ref().is_none_or(|(entries, _)| alone.entries > *entries) => {
+                most = Some((alone.entries, candidate));
+            }
+            Ok(_) => {}
         }
     }
-    if given_up { Ok(()) } else { Err(error.into()) }
+    match most {
+        _ if given_up => Ok(()),
+        Some((_, candidate)) => {
+            candidate.give_up(error.to_string(), now);
+            Ok(())
+        }
+        None => Err(error.into()),
+    }
 }

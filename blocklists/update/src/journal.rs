@@ -20,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::disk;
-use crate::{Lists, UpdateError, files};
+use crate::{Lists, UpdateError, corrected, files};
 pub(crate) use file::{Line, Sign, Writer, hashed};
 
 /// Days kept: 13 months, so that the annual review sees a whole year.
@@ -116,14 +116,22 @@ pub struct Page {
 
 impl Lists {
     /// What every update since a moment did to a source (to all of them, when none is given), oldest
-    /// first, with as many of the entries as are wanted.
+    /// first, with as many of the entries as are wanted; and as `corrections` the last change of the
+    /// policy's corrections that is in force.
     #[must_use]
     pub fn changes(&self, since: Timestamp, source: Option<&str>, entries_max: usize) -> Vec<Page> {
         let wanted = source.map(crate::copies::file_name);
         let places = Journal::of(self.root()).places().into_iter();
         let places = places
             .filter(|place| place.at >= since && wanted.as_ref().is_none_or(|wanted| *wanted == place.id));
-        places.map(|place| place.page(entries_max)).collect()
+        let mut pages: Vec<Page> = places.map(|place| place.page(entries_max)).collect();
+        let record = self.record();
+        let is_asked = source.is_none_or(|source| source == corrected::PAGE);
+        if let Some(corrected) = record.corrected.filter(|corrected| is_asked && corrected.at >= since) {
+            let place = pages.partition_point(|page| page.at <= corrected.at);
+            pages.insert(place, corrected.page(&record.corrections, entries_max));
+        }
+        pages
     }
 }
 

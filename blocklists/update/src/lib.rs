@@ -19,6 +19,7 @@ pub mod changes;
 mod collect;
 mod compare;
 mod copies;
+mod corrected;
 pub mod coverage;
 mod difference;
 mod error;

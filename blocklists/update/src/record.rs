@@ -8,12 +8,12 @@ use std::sync::LazyLock;
 
 use blocklists::category::CategoryId;
 use blocklists::index::{Index, IndexedSource};
-use blocklists::overlay::Correction;
 use blocklists::report::SourceReport;
 use blocklists::source::{Location, Source, Trust};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::corrected::Corrected;
 use crate::fetch::Edition;
 use crate::status::State;
 
@@ -50,6 +50,9 @@ pub(crate) struct Record {
     /// Corrections of the policy that are in the overlay in force.
     #[serde(default)]
     pub(crate) corrections: String,
+    /// When they became what they are.
+    #[serde(default)]
+    pub(crate) corrected: Option<Corrected>,
     /// What the file of names that are held back looked like.
     #[serde(default)]
     pub(crate) held_seen: Option<String>,
@@ -58,15 +61,6 @@ pub(crate) struct Record {
     pub(crate) held_until: Option<Timestamp>,
     /// The sources of the last update, in its order.
     pub(crate) sources: Vec<SourceRecord>,
-}
-
-/// A word for the corrections of a policy that changes when they do.
-pub(crate) fn corrections_word(corrections: &[Correction]) -> String {
-    let mut words = String::new();
-    for Correction { name, exact, category, into } in corrections {
-        words += &format!("{name} {exact} {category} {into};");
-    }
-    words
 }
 
 /// What is known of one source.

@@ -16,11 +16,12 @@ use jiff::Timestamp;
 use crate::access::Access;
 use crate::candidate::{Candidate, Terms};
 use crate::collect::{self, Task};
+use crate::corrected::{Corrected, corrections_word};
 use crate::error::disk;
 use crate::fetch::Fetcher;
 use crate::fit::{self, Compiling, Fit, is_made_of};
 use crate::held::{Held, Lessons};
-use crate::record::{Record, SourceRecord, corrections_word, program};
+use crate::record::{Record, SourceRecord, program};
 use crate::{Lists, Promotion, UpdateError, changes, copies, files, promote, watch, when};
 
 /// What an update did.
@@ -152,6 +153,7 @@ impl<'l> Round<'l> {
             compiled_at: if unchanged { self.record.compiled_at } else { Some(self.now) },
             rolled_back_from: rolled_back_from
                 .filter(|_| (unchanged || !is_new) && !self.job.forget_rollback),
+            corrected: self.corrected(),
             corrections: corrections_word(self.job.corrections),
             held_seen,
             held_until: held.next_end(self.now),
@@ -166,6 +168,15 @@ impl<'l> Round<'l> {
         let waiting =
             candidates.iter().filter(waits).map(|candidate| candidate.after.source.id.clone()).collect();
         Ok(Outcome { id: base.id().to_owned(), refused, waiting, unchanged })
+    }
+
+    /// The last change of the corrections: this one, or the one from before.
+    fn corrected(&self) -> Option<Corrected> {
+        let before = &self.record.corrections;
+        if *before == corrections_word(self.job.corrections) {
+            return self.record.corrected.clone();
+        }
+        Some(Corrected { at: self.now, before: before.clone() })
     }
 
     /// The index in force, when it and its overlay are what `current` names.

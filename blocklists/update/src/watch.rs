@@ -18,7 +18,8 @@ use blocklists::upkeep::Upkeep;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::record::{Record, corrections_word, program};
+use crate::corrected::corrections_word;
+use crate::record::{Record, program};
 use crate::{Lists, Promotion, files, when};
 
 /// Share of the time that looking may take: a folder whose look took so long rests so many times as long.

@@ -34,6 +34,14 @@ fn a_correction_is_in_force_with_the_next_update_and_leaves_the_index_alone() {
     assert!(!is_due(&order.corrections) && is_due(&[]));
     assert!(school.run(&order, &sources).unchanged);
     assert!(school.lists.verify().unwrap().iter().any(|file| file.good && file.file.ends_with(".ovl")));
+    let told = |entries_max| {
+        let pages = school.lists.changes(Timestamp::UNIX_EPOCH, Some("corrections"), entries_max);
+        pages.into_iter().map(|page| (page.added, page.removed, page.entries)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(9), [(1, 0, vec!["+gambling takes out maths.example".to_owned()])]);
+    assert_eq!(told(0), [(1, 0, vec![])]);
+    let later = Timestamp::now().checked_add(jiff::SignedDuration::from_secs(9)).unwrap();
+    assert!(school.lists.changes(later, None, 9).is_empty());
 
     // A list that changes keeps the correction; without it the overlay goes.
     let sources = [school.list("bets", "gambling", "bet.example\nmaths.example\nbingo.example\n")];
@@ -41,6 +49,7 @@ fn a_correction_is_in_force_with_the_next_update_and_leaves_the_index_alone() {
     assert!(school.lists("bingo.example") && !school.lists("maths.example"));
     school.run(&Order::new(), &sources);
     assert!(school.lists("maths.example") && school.lists.current_overlay().is_none());
+    assert_eq!(told(9), [(0, 1, vec!["-gambling takes out maths.example".to_owned()])]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod rolled_back;
 mod scheduled;
 mod secured;
 mod small;
+mod too_much;
 mod waiting;
 
 use std::collections::BTreeMap;
