@@ -40,7 +40,7 @@ pub fn run(options: &Options) -> Outcome<ExitCode> {
         "One thread, {QUESTIONS} different questions of each kind in turn, {samples} samples.\n\nNames: {}.",
         names.origin
     );
-    print!("{}```text\n", page::begin("micro", "The steps of an answer", options.quick, &method));
+    println!("{}```text", page::begin("micro", "The steps of an answer", options.quick, &method));
     Divan::default().sample_count(samples).run_benches();
     println!("```");
     Ok(ExitCode::SUCCESS)
