@@ -234,7 +234,8 @@ impl Naive {
     }
 
     /// What each feed says of a name: the deepest listed suffix first, and there the lines for the
-    /// very name before those for what is below.
+    /// very name before those for all below it, and these (dnsmasq's `/*.x/` beats its `/x/`) before
+    /// those for both.
     fn verdicts(&self, name: &str) -> BTreeMap<u16, Verdict> {
         let mut verdicts: BTreeMap<u16, Verdict> = BTreeMap::new();
         for suffix in suffixes(name) {
@@ -244,12 +245,13 @@ impl Naive {
             let front = name.strip_suffix(suffix).unwrap_or_default();
             // `_8443._https.` in front of a name are services of it: what is said of it holds.
             let is_name = front.split_terminator('.').all(|label| label.starts_with('_'));
-            for exact in [true, false] {
-                let tier = lines.iter().filter(|(_, said)| match said.reach {
-                    Reach::Name => exact && is_name,
-                    Reach::NameAndBelow => !exact,
-                    Reach::Below => !exact && !front.is_empty(),
-                });
+            for reach in [Reach::Name, Reach::Below, Reach::NameAndBelow] {
+                let speaks = match reach {
+                    Reach::Name => is_name,
+                    Reach::Below => !front.is_empty(),
+                    Reach::NameAndBelow => true,
+                };
+                let tier = lines.iter().filter(|(_, said)| speaks && said.reach == reach);
                 let mut new: BTreeMap<u16, Verdict> = BTreeMap::new();
                 for (feed, said) in tier {
                     new.entry(*feed).or_default().hear(*said);

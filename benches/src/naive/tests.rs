@@ -66,7 +66,8 @@ fn zones_and_dnsmasq_lines_mean_what_the_design_says() {
         (
             "ads",
             Format::Dnsmasq,
-            "server=/d.example/127.0.0.1\nserver=/x.d.example/#\naddress=/e.example/192.0.2.1\nlocal=/*.f.example/ # f\n",
+            "server=/d.example/127.0.0.1\nserver=/x.d.example/#\naddress=/e.example/192.0.2.1\nlocal=/*.f.example/ # f\n\
+             server=/i.example/#\nlocal=/*.i.example/\n",
         ),
         ("drugs", Format::Adblock, "||g.example^$dnstype=AAAA\n||h.example^$dnstype=~AAAA\n"),
     ]);
@@ -83,6 +84,8 @@ fn zones_and_dnsmasq_lines_mean_what_the_design_says() {
         ("e.example", ""),
         ("f.example", ""),
         ("x.f.example", "ads"),
+        ("i.example", ""),
+        ("x.i.example", "ads"),
         ("g.example", ""),
         ("h.example", "drugs"),
     ] {
