@@ -25,7 +25,7 @@ const STEPS: [(&str, u64); 10] = [
     ("peers", 1_080),
     ("lists", 420),
     ("leaks", 300),
-    ("rebuild", 420),
+    ("rebuild", 700),
     ("growth", 420),
     ("overload", 150),
     ("instructions", 120),

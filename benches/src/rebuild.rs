@@ -53,13 +53,23 @@ pub fn run(options: &Options) -> Outcome<ExitCode> {
     let (mut quiet, mut rebuilding, mut steady) = (Vec::new(), Vec::<Window>::new(), Vec::new());
     // Fills the cache, and is not counted.
     window(&changing, &running, None, FIRST_WINDOW)?;
-    for _ in 0..pairs {
+    for pair in 1..=pairs {
         let length = rebuilding.last().map_or(FIRST_WINDOW, |window| window.took);
         steady.push(running.process.memory()?.pss);
         quiet.push(window(&changing, &running, None, length)?);
         changing.next_edition()?;
         let child = changing.update_command().stdout(Stdio::null()).spawn()?;
         rebuilding.push(window(&changing, &running, Some(child), Duration::ZERO)?);
+        if let (Some(quiet), Some(busy), Some(steady)) = (quiet.last(), rebuilding.last(), steady.last()) {
+            eprintln!(
+                "pair {pair} of {pairs}: {:.1} s, p90 {:.0} and {:.0} us, {} and {}",
+                busy.took.as_secs_f64(),
+                quiet.paced.within(0.9),
+                busy.paced.within(0.9),
+                mebibytes(*steady),
+                mebibytes(busy.peak)
+            );
+        }
     }
     let rows = report(&quiet, &rebuilding, &steady);
     print!("## Goals\n\n{}{}", table(&rows), page::end());

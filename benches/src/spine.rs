@@ -38,8 +38,11 @@ pub fn run(folder: &Path) -> Outcome<ExitCode> {
 
     let compiled = compile::measure(program.as_deref(), &policy, temporary.path(), COMPILE_RUNS)?;
     let mut rows = vec![compiled.row];
-    let index = Index::load(&compiled.index)?;
+    let mut index = Index::load(&compiled.index)?;
     rows.extend(describe(&index));
+    if let Some(overlay) = &compiled.overlay {
+        index = index.load_overlay(overlay)?;
+    }
     rows.extend(memory::measure(folder, &policy, &compiled.index)?);
     let snapshot = school::snapshot(&school::read_policy(&policy)?, index);
     if let Some(program) = &program {

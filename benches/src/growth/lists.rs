@@ -24,7 +24,7 @@ const SIZES: [usize; 4] = [100_000, 1_000_000, 3_000_000, 10_000_000];
 const TRIAL: [usize; 4] = [10_000, 20_000, 50_000, 100_000];
 /// Categories that the names are spread over, one source each.
 const CATEGORIES: [&str; 8] =
-    ["gambling", "malware", "adult", "ads", "tracking", "scams", "games", "off-task"];
+    ["gambling", "malware", "dating", "ads", "tracking", "scams", "games", "off-task"];
 /// Listed names that are kept to ask for.
 const SAMPLE: usize = 200_000;
 /// The seed of everything.

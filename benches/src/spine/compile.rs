@@ -16,6 +16,8 @@ pub struct Compiled {
     pub row: Row,
     /// The index file.
     pub index: PathBuf,
+    /// What lies over it, small sources among it.
+    pub overlay: Option<PathBuf>,
     /// A configuration and state that a server can start from.
     pub state: PathBuf,
 }
@@ -50,12 +52,14 @@ pub fn measure(program: Option<&Path>, policy: &Path, folder: &Path, runs: usize
     let lists = state.join("data/lists");
     let current = std::fs::read_to_string(lists.join("current"))
         .map_err(|error| format!("compiling left no index in {}: {error}", lists.display()))?;
+    let mut ids = current.lines().map(str::trim);
     let what =
         if program.is_some() { "`schoolgate lists update`, copies kept" } else { "compile by the library" };
     let times = Figures::of_seconds(&times);
     Ok(Compiled {
         row: Row::aim(what, times.show("s", 2), times.median(), 10.0, "s"),
-        index: lists.join(current.trim()).with_extension("idx"),
+        index: lists.join(ids.next().unwrap_or_default()).with_extension("idx"),
+        overlay: ids.next().map(|id| lists.join(id).with_extension("ovl")),
         state,
     })
 }
